@@ -1,0 +1,32 @@
+"""Tasks that may fail without taking their siblings along.
+
+Law: every task has an owner TaskGroup. `spawn_isolated` is the only way to keep one task's failure from the others, and
+it always says what failed.
+"""
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+from headrace.runtime.telemetry.logs import logger
+
+_log = logger(__name__)
+
+
+def spawn_isolated(
+    group: asyncio.TaskGroup,
+    work: Coroutine[Any, Any, None],
+    name: str,
+    on_failure: Callable[[Exception], None] | None = None,
+) -> asyncio.Task[None]:
+    """Run `work` in `group`; an exception is logged, given to `on_failure`, and ends this task only."""
+
+    async def isolated() -> None:
+        try:
+            await work
+        except Exception as error:
+            _log.exception("task failed", extra={"task": name})
+            if on_failure is not None:
+                on_failure(error)
+
+    return group.create_task(isolated(), name=name)
