@@ -1,0 +1,117 @@
+# Headrace's make targets: `make help` lists them. Everything lives in .venv; the lock files say what goes in.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+BIN := .venv/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+PROTOS := $(sort $(wildcard proto/headrace/wire/v1/*.proto))
+STUBS := services/headrace/wire/v1
+
+UV_COMPILE = uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+	--no-header --no-annotate pyproject.toml --extra all --group build
+
+# Writes the stubs of every .proto below the folder $(1), with the import path of the .proto's own path.
+generate = $(BIN)/python -m grpc_tools.protoc -I proto \
+	--python_out=$(1) --pyi_out=$(1) --grpc_python_out=$(1) $(PROTOS) \
+	&& echo '"""Generated from proto/headrace/wire/v1 by `make proto`: do not edit. Law: only headrace.wire imports it."""' \
+	> $(1)/headrace/wire/v1/__init__.py
+
+##@ Use
+
+.PHONY: help
+help: ## List the targets
+	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} \
+		/^[a-z0-9-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: install
+install: .venv/installed ## Make .venv with everything that Headrace runs on
+
+.PHONY: run
+run: install ## Start all of Headrace on this machine, with a demo stream
+	@$(BIN)/headrace up --demo
+
+##@ Develop
+
+.PHONY: install-dev
+install-dev: .venv/installed-dev ## Add the tools for tests and lint to .venv
+
+.PHONY: test
+test: install-dev system-packages ## Run every test: unit, architecture, integration, e2e
+	$(BIN)/pytest tests
+
+.PHONY: test-unit
+test-unit: install-dev ## Run the inner loop: no socket, at most 30 s
+	$(BIN)/pytest tests/unit
+
+.PHONY: lint
+lint: install-dev proto-check ## Check style, types, layers and stubs
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
+
+.PHONY: format
+format: install-dev ## Format the code and repair what ruff can
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+.PHONY: proto
+proto: install-dev ## Write the gRPC stubs from proto/ (committed)
+	rm -rf $(STUBS)
+	mkdir -p $(STUBS)
+	$(call generate,services)
+
+.PHONY: proto-check
+proto-check: install-dev ## Fail when the committed stubs are not those of proto/
+	@fresh=$$(mktemp -d) && trap 'rm -rf "$$fresh"' EXIT && mkdir -p "$$fresh/headrace/wire/v1" \
+	&& { $(call generate,"$$fresh"); } \
+	&& { diff -r -x __pycache__ "$$fresh/headrace/wire/v1" $(STUBS) \
+		|| { echo "The stubs in $(STUBS) are not those of proto/: run 'make proto' and commit them." >&2; exit 1; }; }
+
+.PHONY: lock
+lock: ## Write the lock files from pyproject.toml (needs uv)
+	@command -v uv > /dev/null || { echo "make lock needs uv; everything else does without." >&2; exit 1; }
+	$(UV_COMPILE) --output-file requirements.lock
+	$(UV_COMPILE) --group dev --constraints requirements.lock --output-file requirements-dev.lock
+
+.PHONY: clean
+clean: ## Remove .venv and every cache (never ./.headrace, which holds your streams)
+	rm -rf .venv dist build .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis tests/artifacts
+	find services tests -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# ---- what the targets above stand on ----
+
+# The first Python on the path that is new enough and can make a virtual environment.
+$(BIN)/python:
+	@for python in $(PYTHON) python3 python3.14 python3.13 python3.12 python3.11; do \
+		if "$$python" -c 'import sys, ensurepip, venv; sys.exit(sys.version_info < (3, 11))' 2> /dev/null; then \
+			echo "Making .venv with $$("$$python" --version)"; exec "$$python" -m venv --clear .venv; \
+		fi; \
+	done; \
+	echo "Headrace needs Python 3.11 or newer with the venv module: install it (Debian: apt-get install python3-venv) or name one with make PYTHON=/path/to/python3." >&2; \
+	exit 1
+
+.venv/installed: requirements.lock pyproject.toml | $(BIN)/python
+	$(PIP) --require-hashes --requirement requirements.lock
+	$(PIP) --no-deps --no-build-isolation --editable .
+	@touch $@
+
+.venv/installed-dev: requirements-dev.lock pyproject.toml | $(BIN)/python
+	$(PIP) --require-hashes --requirement requirements-dev.lock
+	$(PIP) --no-deps --no-build-isolation --editable .
+	@touch .venv/installed $@
+
+# The end-to-end tests read HLS back with Debian's ffmpeg and watch it in a real Chromium.
+.PHONY: system-packages
+system-packages:
+	@missing=""; \
+	for package in ffmpeg chromium; do command -v $$package > /dev/null || missing="$$missing $$package"; done; \
+	if [ -z "$$missing" ]; then exit 0; fi; \
+	if [ "$$(id -u)" = 0 ] && command -v apt-get > /dev/null; then \
+		echo "Installing$$missing"; apt-get update -qq; DEBIAN_FRONTEND=noninteractive apt-get install -y -qq$$missing > /dev/null; \
+	else \
+		echo "The tests need$$missing: install them first (Debian: sudo apt-get install$$missing)." >&2; exit 1; \
+	fi
