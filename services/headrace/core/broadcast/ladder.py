@@ -11,9 +11,7 @@ from headrace.core.broadcast.profile import RungSpec
 from headrace.core.broadcast.source import VideoSource
 
 HIGH_RATE = Fraction(31)  # frames/s above which a rung counts as a 50/60 fps one
-RATE_SLACK = Fraction(
-    1, 2
-)  # 30.0 allows 30.03, as cameras and capture cards declare it
+RATE_SLACK = Fraction(1, 2)  # 30.0 allows 30.03, as cameras and capture cards declare it
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,11 +50,7 @@ def auto_ladder(video: VideoSource) -> tuple[Fitted, ...]:
     """The rungs of `DEFAULT` that `video` deserves, highest first; at least one."""
     fitted = []
     for step in DEFAULT:
-        kbps = (
-            step.kbps_high
-            if video.frame_rate > HIGH_RATE and step.fps > HIGH_RATE
-            else step.kbps
-        )
+        kbps = step.kbps_high if video.frame_rate > HIGH_RATE and step.fps > HIGH_RATE else step.kbps
         rung = fit(RungSpec(step.height, step.fps, maxrate_kbps=kbps), video)
         if rung is None:
             continue
@@ -67,9 +61,7 @@ def auto_ladder(video: VideoSource) -> tuple[Fitted, ...]:
     return tuple(fitted) or (_native(video),)
 
 
-def explicit_ladder(
-    specs: tuple[RungSpec, ...], video: VideoSource
-) -> tuple[Fitted, ...]:
+def explicit_ladder(specs: tuple[RungSpec, ...], video: VideoSource) -> tuple[Fitted, ...]:
     """The rungs asked for that do not upscale, highest first; the source's own size if none is left."""
     fits = (fit(spec, video) for spec in sorted(specs, key=lambda s: -s.height))
     return tuple(r for r in fits if r is not None) or (_native(video),)
@@ -84,7 +76,7 @@ def fit(spec: RungSpec, video: VideoSource) -> Fitted | None:
     if box_w > width and box_h > height:
         return None
     scale = min(Fraction(box_w) / width, Fraction(box_h) / height, Fraction(1))
-    out_w, out_h = _even(width * scale), _even(height * scale)
+    out_w, out_h = _even(width * scale, width), _even(height * scale, height)
     kbps = spec.maxrate_kbps or _kbps_for(out_w * out_h)
     return Fitted(
         f"{spec.height}p",
@@ -97,11 +89,9 @@ def fit(spec: RungSpec, video: VideoSource) -> Fitted | None:
 
 
 def _native(video: VideoSource) -> Fitted:
-    width, height = (_even(x) for x in _shown(video))
+    width, height = (_even(x, x) for x in _shown(video))
     kbps = min(_kbps_for(width * height), video.kbps or 100_000)
-    return Fitted(
-        f"{height}p", width, height, _stride(video.frame_rate, 60), 23, max(kbps, 150)
-    )
+    return Fitted(f"{height}p", width, height, _stride(video.frame_rate, 60), 23, max(kbps, 150))
 
 
 def _shown(video: VideoSource) -> tuple[Fraction, Fraction]:
@@ -124,5 +114,6 @@ def _kbps_for(pixels: int) -> int:
     return nearest.kbps
 
 
-def _even(x: Fraction) -> int:
-    return max(2, 2 * round(x / 2))
+def _even(x: Fraction, most: Fraction) -> int:
+    """The nearest even number that is not above `most`, at least 2."""
+    return max(2, min(2 * round(x / 2), 2 * (most // 2)))

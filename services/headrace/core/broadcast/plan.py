@@ -18,12 +18,8 @@ FOLD_VERSION = 1  # how origins turn entries into playlists; raised when that ch
 PRESET = "veryfast"
 AAC_RATE = 48_000
 AAC_SAMPLES = 1024
-GRID_SLACK = (
-    250 * TICKS_PER_MS
-)  # a source GOP this much shorter than D still makes a segment
-SLOW_RATE = Fraction(
-    18
-)  # below this rate parts of a third of a second hold too few frames
+GRID_SLACK = 250 * TICKS_PER_MS  # a source GOP this much shorter than D still makes a segment
+SLOW_RATE = Fraction(18)  # below this rate parts of a third of a second hold too few frames
 LONGEST_FILL = 200 * TICKS_PER_MS
 SLACK_MS = 2  # the rounding of millisecond timestamps, both ways
 
@@ -32,9 +28,7 @@ class Cut(StrEnum):
     """What decides where segments start."""
 
     GRID = "grid"  # multiples of the segment length: every rung is encoded
-    KEYFRAMES = (
-        "keyframes"  # the source's keyframes: some rung passes the source through
-    )
+    KEYFRAMES = "keyframes"  # the source's keyframes: some rung passes the source through
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,9 +116,7 @@ class Plan:
     @property
     def rung_names(self) -> tuple[str, ...]:
         """Every rendition's name, audio last."""
-        return tuple(r.name for r in self.video) + (
-            (self.audio.name,) if self.audio else ()
-        )
+        return tuple(r.name for r in self.video) + ((self.audio.name,) if self.audio else ())
 
 
 def make_plan(profile: Profile, source: Source) -> Plan:
@@ -134,18 +126,14 @@ def make_plan(profile: Profile, source: Source) -> Plan:
     """
     video = source.video
     segment = profile.segment_s * TICKS_PER_S
-    keep_source = profile.source and (
-        not profile.encodes or _joins_encoded(video, segment)
-    )
+    keep_source = profile.source and (not profile.encodes or _joins_encoded(video, segment))
     fitted: tuple[Fitted, ...] = ()
     if profile.auto:
         fitted = auto_ladder(video)
     elif profile.rungs:
         fitted = explicit_ladder(profile.rungs, video)
     cut = Cut.KEYFRAMES if keep_source else Cut.GRID
-    slowest = min(
-        (video.frame_rate / f.stride for f in fitted), default=video.frame_rate
-    )
+    slowest = min((video.frame_rate / f.stride for f in fitted), default=video.frame_rate)
     part = _part(profile, video, slowest, passthrough_only=not fitted)
     gap = min(LONGEST_FILL, part // 2)
     rungs = [_encoded(f, video, gap) for f in fitted]
@@ -163,11 +151,7 @@ def make_plan(profile: Profile, source: Source) -> Plan:
             ),
         )
     audio = _audio(profile, source, encodes=bool(fitted))
-    audio_ms = (
-        Fraction(1000 * audio.frame_samples, audio.sample_rate)
-        if audio
-        else Fraction(0)
-    )
+    audio_ms = Fraction(1000 * audio.frame_samples, audio.sample_rate) if audio else Fraction(0)
     return Plan(
         cut=cut,
         video=tuple(rungs),
@@ -187,27 +171,19 @@ def _joins_encoded(video: VideoSource, segment: int) -> bool:
     return video.closed and 0 < video.first_segment <= segment + GRID_SLACK
 
 
-def _part(
-    profile: Profile, video: VideoSource, slowest: Fraction, *, passthrough_only: bool
-) -> int:
+def _part(profile: Profile, video: VideoSource, slowest: Fraction, *, passthrough_only: bool) -> int:
     """P = round(p * f) / f: a whole number of the slowest rung's frames."""
     wanted = Fraction(profile.part_ms, 1000)
     if slowest < SLOW_RATE:
         wanted = Fraction(1)
     spread = max(video.intervals) - min(video.intervals) if video.intervals else 0
-    if (
-        passthrough_only
-        and spread
-        > Fraction(15, 100) * profile.part_ms * TICKS_PER_MS - 18 * TICKS_PER_MS
-    ):
+    if passthrough_only and spread > Fraction(15, 100) * profile.part_ms * TICKS_PER_MS - 18 * TICKS_PER_MS:
         wanted = Fraction(1)
     frames = max(2, round(wanted * slowest))
     return round(Fraction(frames) / slowest * TICKS_PER_S)
 
 
-def _target_duration(
-    profile: Profile, video: VideoSource, segment: int, cut: Cut
-) -> int:
+def _target_duration(profile: Profile, video: VideoSource, segment: int, cut: Cut) -> int:
     at_least = _ceil(Fraction(segment, TICKS_PER_S))
     if cut is Cut.GRID:
         return at_least
@@ -243,9 +219,7 @@ def _audio(profile: Profile, source: Source, *, encodes: bool) -> AudioRung | No
             0,
             profile.audio_kbps,
         )
-    return AudioRung(
-        "audio", audio.sample_rate, audio.channels, audio.frame_samples, audio.grid, 0
-    )
+    return AudioRung("audio", audio.sample_rate, audio.channels, audio.frame_samples, audio.grid, 0)
 
 
 def _ceil(x: Fraction) -> int:

@@ -99,20 +99,14 @@ class Profile:
             if key == "source":
                 if not isinstance(value, bool):
                     raise ProfileError("profile.source: true or false")
-            elif key != "rungs" and (
-                not isinstance(value, int) or isinstance(value, bool)
-            ):
+            elif key != "rungs" and (not isinstance(value, int) or isinstance(value, bool)):
                 raise ProfileError(f"profile.{key}: a whole number")
         if name is not None:
             if name not in NAMED:
-                raise ProfileError(
-                    f"profile: one of {', '.join(sorted(NAMED))}, or an object with rungs"
-                )
+                raise ProfileError(f"profile: one of {', '.join(sorted(NAMED))}, or an object with rungs")
             for key in ("rungs", "source"):
                 if key in values:
-                    raise ProfileError(
-                        f"profile.{key}: not together with a named profile"
-                    )
+                    raise ProfileError(f"profile.{key}: not together with a named profile")
             values |= NAMED[name]
         else:
             values["auto"] = False

@@ -12,12 +12,14 @@ from headrace.core.media.ticks import (
     ticks_from_ms,
     ticks_from_ns,
 )
+from headrace.core.media.timeline import Timeline
 
 __all__ = [
     "TICKS_PER_MS",
     "TICKS_PER_S",
     "Frame",
     "Kind",
+    "Timeline",
     "Track",
     "samples_to_ticks",
     "ticks_from_ms",

@@ -1,0 +1,62 @@
+"""Puts a publisher's timestamps on the run's timeline: the one place where RTMP's milliseconds become ticks.
+
+Law: integer ticks from the run's zero, which is the first keyframe's pts; video times are repaired, audio is counted and
+its clock only watched. Neighbours: `repair` mends millisecond clocks, `audio_count` counts samples.
+"""
+
+from headrace.core.media.audio_count import AudioCount
+from headrace.core.media.frame import Frame, Kind
+from headrace.core.media.repair import Clock
+from headrace.core.media.ticks import samples_to_ticks, ticks_from_ms
+
+
+class Timeline:
+    """One run's timeline, fed in the order of arrival."""
+
+    def __init__(self) -> None:
+        self._clock = Clock()
+        self._zero_ms: int | None = None
+        self._last_dts: int | None = None
+        self._audio: AudioCount | None = None
+
+    @property
+    def started(self) -> bool:
+        """Whether the first keyframe has set the zero."""
+        return self._zero_ms is not None
+
+    @property
+    def repairs(self) -> int:
+        """How often a timestamp was moved: back-steps and jumps, both tracks."""
+        return self._clock.repairs + (self._audio.jumps if self._audio else 0)
+
+    def describe_audio(self, rate: int, frame_samples: int) -> None:
+        """The audio track's sample rate in Hz and samples per access unit; counting starts with the next unit."""
+        self._audio = AudioCount(rate, frame_samples)
+
+    def video(self, timestamp: int, composition_ms: int, *, keyframe: bool, data: bytes) -> Frame | None:
+        """A picture at RTMP `timestamp` (ms, any 32 bits of it) shown `composition_ms` later.
+
+        None before the first keyframe.
+        """
+        dts_ms = self._clock.video(timestamp)
+        if self._zero_ms is None:
+            if not keyframe:
+                return None
+            self._zero_ms = dts_ms + composition_ms
+        dts = ticks_from_ms(dts_ms - self._zero_ms)
+        pts = dts + ticks_from_ms(composition_ms)
+        if self._last_dts is not None:
+            dts = max(dts, self._last_dts + 1)
+        self._last_dts = dts
+        return Frame(Kind.VIDEO, keyframe, dts, max(pts, dts), data)
+
+    def audio(self, timestamp: int, data: bytes) -> Frame | None:
+        """An access unit at RTMP `timestamp` (ms). None before the first keyframe or without `describe_audio`."""
+        at_ms = self._clock.audio(timestamp)
+        if self._zero_ms is None or self._audio is None:
+            return None
+        counted = self._audio.place(at_ms - self._zero_ms)
+        if counted is None:
+            return None
+        at = samples_to_ticks(counted.sample, self._audio.rate)
+        return Frame(Kind.AUDIO, True, at, at, data, counted.sample, counted.samples, counted.jump)

@@ -1,0 +1,119 @@
+"""The run's timeline: zero, ticks, repaired clocks, counted audio."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from headrace.core.media import Kind, Timeline, ticks_from_ns
+
+
+def started(at_ms: int = 1000, composition_ms: int = 80) -> Timeline:
+    timeline = Timeline()
+    timeline.describe_audio(48_000, 1024)
+    first = timeline.video(at_ms, composition_ms, keyframe=True, data=b"k")
+    assert first is not None
+    return timeline
+
+
+def test_zero_is_the_first_keyframes_pts() -> None:
+    timeline = Timeline()
+    assert timeline.video(960, 0, keyframe=False, data=b"p") is None
+    frame = timeline.video(1000, 80, keyframe=True, data=b"k")
+    assert frame is not None
+    assert (frame.pts, frame.dts) == (0, -80 * 90)
+    following = timeline.video(1042, 120, keyframe=False, data=b"p")
+    assert following is not None
+    assert (following.pts, following.dts) == (82 * 90, -38 * 90)
+
+
+def test_audio_before_the_first_keyframe_is_dropped() -> None:
+    timeline = Timeline()
+    timeline.describe_audio(48_000, 1024)
+    assert timeline.audio(0, b"a") is None
+    timeline.video(100, 50, keyframe=True, data=b"k")
+    assert timeline.audio(149, b"a") is None
+    first = timeline.audio(150, b"a")
+    assert first is not None
+    assert (first.kind, first.sample, first.pts) == (Kind.AUDIO, 0, 0)
+
+
+def test_audio_is_counted_whatever_the_milliseconds_say() -> None:
+    timeline = started(1000, 0)
+    frames = [timeline.audio(1000 + int(i * 1024 / 48) + (i % 3), b"a") for i in range(2000)]
+    assert [f.sample for f in frames if f] == [1024 * i for i in range(2000)]
+    assert not any(f.jump for f in frames if f)
+
+
+def test_a_clock_that_drifts_is_followed_16_samples_at_a_time() -> None:
+    timeline = started(0, 0)
+    fast = 1.0003  # 300 ppm, more than any crystal
+    frames = [f for i in range(60_000) if (f := timeline.audio(round(i * 1024 / 48 * fast), b"a"))]
+    assert {f.samples for f in frames} == {1024, 1040}
+    assert not any(f.jump for f in frames)
+    last = frames[-1]
+    assert abs(last.sample / 48 - 59_999 * 1024 / 48 * fast) < 20
+    assert all(b.sample == a.sample + a.samples for a, b in zip(frames, frames[1:], strict=False))
+
+
+def test_a_hole_in_the_sound_makes_time_jump_and_says_so() -> None:
+    timeline = started(0, 0)
+    before = [timeline.audio(round(i * 1024 / 48), b"a") for i in range(10)]
+    after = timeline.audio(round(10 * 1024 / 48) + 500, b"a")
+    assert before[-1] is not None
+    assert after is not None
+    assert after.jump
+    assert abs(after.sample - (10 * 1024 + 24_000)) < 48
+
+
+def test_the_32_bit_clock_may_wrap() -> None:
+    near = (1 << 32) - 20
+    timeline = started(near, 0)
+    frame = timeline.video(20, 0, keyframe=False, data=b"p")
+    assert frame is not None
+    assert frame.pts == 40 * 90
+
+
+def test_a_back_step_keeps_dts_rising() -> None:
+    timeline = started(1000, 0)
+    a = timeline.video(1040, 0, keyframe=False, data=b"p")
+    b = timeline.video(1030, 0, keyframe=False, data=b"p")
+    assert a is not None
+    assert b is not None
+    assert b.dts == a.dts + 1
+    assert b.pts >= b.dts
+
+
+def test_both_tracks_keep_their_sync_when_the_clock_is_set_anew() -> None:
+    timeline = started(0, 0)
+    for i in range(100):
+        timeline.video(40 * (i + 1), 0, keyframe=False, data=b"p")
+        timeline.audio(40 * (i + 1), b"a")
+    jumped = timeline.video(900_000, 0, keyframe=False, data=b"p")
+    late_old_audio = timeline.audio(4_020, b"a")
+    new_audio = timeline.audio(900_020, b"a")
+    assert jumped is not None
+    assert jumped.pts == (4_000 + 40) * 90
+    assert late_old_audio is not None
+    assert new_audio is not None
+    assert abs(new_audio.pts - (4_060 * 90)) < 110 * 90
+    assert timeline.repairs >= 1
+
+
+def test_nanoseconds_round_once_half_up() -> None:
+    assert ticks_from_ns(1_000_000) == 90
+    assert ticks_from_ns(5_555) == 0
+    assert ticks_from_ns(5_556) == 1
+
+
+@given(st.lists(st.tuples(st.booleans(), st.integers(0, (1 << 32) - 1), st.integers(-200, 500)), max_size=200))
+def test_whatever_the_clock_does_dts_rises_and_samples_are_never_negative(steps: list[tuple[bool, int, int]]) -> None:
+    timeline = started(0, 0)
+    last = -1
+    for is_video, timestamp, composition in steps:
+        if is_video:
+            frame = timeline.video(timestamp, composition, keyframe=False, data=b"p")
+            assert frame is not None
+            assert frame.dts > last
+            assert frame.pts >= frame.dts
+            last = frame.dts
+        elif (frame := timeline.audio(timestamp, b"a")) is not None:
+            assert frame.sample >= 0
