@@ -29,9 +29,7 @@ class Probes:
             (b"content-type", kind.encode()),
             (b"content-length", str(len(body)).encode()),
         ]
-        await send(
-            {"type": "http.response.start", "status": status, "headers": headers}
-        )
+        await send({"type": "http.response.start", "status": status, "headers": headers})
         await send(
             {
                 "type": "http.response.body",
@@ -45,9 +43,7 @@ class Probes:
             return 200, b"ok\n", plain
         if path == "/readyz":
             why = self._ready()
-            return (
-                (503, f"{why}\n".encode(), plain) if why else (200, b"ready\n", plain)
-            )
+            return (503, f"{why}\n".encode(), plain) if why else (200, b"ready\n", plain)
         if path == "/metrics":
             return 200, *exposition()
         return 404, b"not found\n", plain

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 
 class Epoch(NamedTuple):
-    """`session` is raised by control when an edge takes the run, `attempt` by that edge for each transcoder it dials."""
+    """`session` is raised by control when an edge takes the run, `attempt` by that edge for each transcoder."""
 
     session: int
     attempt: int

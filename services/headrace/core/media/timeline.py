@@ -1,7 +1,7 @@
 """Puts a publisher's timestamps on the run's timeline: the one place where RTMP's milliseconds become ticks.
 
-Law: integer ticks from the run's zero, which is the first keyframe's pts; video times are repaired, audio is counted and
-its clock only watched. Neighbours: `repair` mends millisecond clocks, `audio_count` counts samples.
+Law: integer ticks from the run's zero, which is the first keyframe's pts; video times are repaired, audio is counted
+and its clock only watched. Neighbours: `repair` mends millisecond clocks, `audio_count` counts samples.
 """
 
 from headrace.core.media.audio_count import AudioCount

@@ -36,11 +36,7 @@ class Channel(Generic[T]):
     async def send(self, item: T, size: int) -> None:
         """Wait for room for `size` bytes, then hand `item` over. Raises ChannelClosed."""
         async with self._changed:
-            while (
-                not self._closed
-                and self._items
-                and self.held_bytes + size > self.max_bytes
-            ):
+            while not self._closed and self._items and self.held_bytes + size > self.max_bytes:
                 await self._changed.wait()
             if self._closed:
                 raise ChannelClosed

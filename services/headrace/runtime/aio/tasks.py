@@ -24,7 +24,7 @@ def spawn_isolated(
     async def isolated() -> None:
         try:
             await work
-        except Exception as error:  # noqa: BLE001 - the boundary this function is for
+        except Exception as error:
             _log.exception("task failed", extra={"task": name})
             if on_failure is not None:
                 on_failure(error)

@@ -15,12 +15,8 @@ _PLAIN = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "ta
 class _KeyValue(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         stamp = self.formatTime(record, "%Y-%m-%dT%H:%M:%S")
-        context = "".join(
-            f" {k}={v}" for k, v in vars(record).items() if k not in _PLAIN
-        )
-        head = (
-            f"{stamp}.{int(record.msecs):03d} {record.levelname.lower()} {record.name}"
-        )
+        context = "".join(f" {k}={v}" for k, v in vars(record).items() if k not in _PLAIN)
+        head = f"{stamp}.{int(record.msecs):03d} {record.levelname.lower()} {record.name}"
         line = f"{head} {record.getMessage()}{context}"
         if record.exc_info:
             line += "\n" + self.formatException(record.exc_info)
@@ -45,25 +41,19 @@ def logger(name: str) -> logging.Logger:
 class RateLimited:
     """Says something at most once a second, and then how often it happened meanwhile."""
 
-    def __init__(
-        self, log: logging.Logger, message: str, period_s: float = 1.0
-    ) -> None:
+    def __init__(self, log: logging.Logger, message: str, period_s: float = 1.0) -> None:
         self._log = log
         self._message = message
         self._period_s = period_s
         self._quiet_until = float("-inf")
         self._count = 0
 
-    def __call__(
-        self, extra: Mapping[str, object] | None = None, *, level: int = logging.WARNING
-    ) -> None:
+    def __call__(self, extra: Mapping[str, object] | None = None, *, level: int = logging.WARNING) -> None:
         """Count one; log with `extra` and the count if the last line is older than the period."""
         self._count += 1
         now = monotonic_s()
         if now < self._quiet_until:
             return
-        self._log.log(
-            level, self._message, extra={**(extra or {}), "times": self._count}
-        )
+        self._log.log(level, self._message, extra={**(extra or {}), "times": self._count})
         self._quiet_until = now + self._period_s
         self._count = 0

@@ -1,5 +1,7 @@
 """The run's timeline: zero, ticks, repaired clocks, counted audio."""
 
+from itertools import pairwise
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -51,7 +53,7 @@ def test_a_clock_that_drifts_is_followed_16_samples_at_a_time() -> None:
     assert not any(f.jump for f in frames)
     last = frames[-1]
     assert abs(last.sample / 48 - 59_999 * 1024 / 48 * fast) < 20
-    assert all(b.sample == a.sample + a.samples for a, b in zip(frames, frames[1:], strict=False))
+    assert all(b.sample == a.sample + a.samples for a, b in pairwise(frames))
 
 
 def test_a_hole_in_the_sound_makes_time_jump_and_says_so() -> None:
