@@ -6,7 +6,7 @@ Source: ISO/IEC 14496-3 §1.6.2 (configuration), §4.4.1 (GASpecificConfig); RFC
 
 from dataclasses import dataclass
 
-from headrace.core.codec.bitreader import BitReader
+from headrace.core.bits import BitReader, OutOfBits
 from headrace.core.codec.errors import CodecError
 
 _RATES = (96000, 88200, 64000, 48000, 44100, 32000, 24000, 22050, 16000, 12000, 11025, 8000, 7350)
@@ -65,10 +65,16 @@ class AudioSpecificConfig:
 
         Raises CodecError when it is cut short, reserved, or of an object type that is not AAC-LC, Main, SSR or LTP.
         """
-        reader = BitReader(data)
+        try:
+            return cls._read(BitReader(data))
+        except OutOfBits as error:
+            raise CodecError(f"AudioSpecificConfig of {len(data)} bytes is cut short") from error
+
+    @classmethod
+    def _read(cls, reader: BitReader) -> "AudioSpecificConfig":
         object_type = _object_type(reader)
         core_rate = _rate(reader)
-        channel_configuration = reader.bits(4)
+        channel_configuration = reader.read(4)
         sbr_rate = 0
         parametric_stereo = object_type == _PS
         if object_type in (_SBR, _PS):
@@ -100,14 +106,14 @@ class AudioSpecificConfig:
 
 
 def _object_type(reader: BitReader) -> int:
-    kind = reader.bits(5)
-    return 32 + reader.bits(6) if kind == 31 else kind
+    kind = reader.read(5)
+    return 32 + reader.read(6) if kind == 31 else kind
 
 
 def _rate(reader: BitReader) -> int:
-    index = reader.bits(4)
+    index = reader.read(4)
     if index == _ESCAPED_RATE:
-        rate = reader.bits(24)
+        rate = reader.read(24)
         if not 1000 <= rate <= 192_000:  # 0 would divide by zero; the rest is no sound that anybody sends
             raise CodecError(f"AAC sample rate of {rate} Hz")
         return rate
@@ -124,7 +130,7 @@ def _general_audio(reader: BitReader, channel_configuration: int) -> tuple[int, 
     """GASpecificConfig: frame length in samples, channels."""
     frame_length = 960 if reader.flag() else 1024
     if reader.flag():  # dependsOnCoreCoder
-        reader.bits(14)
+        reader.skip(14)
     reader.flag()  # extensionFlag: nothing follows it for these object types
     if channel_configuration == 0:
         return frame_length, _program_config_channels(reader)
@@ -135,18 +141,18 @@ def _general_audio(reader: BitReader, channel_configuration: int) -> tuple[int, 
 
 def _program_config_channels(reader: BitReader) -> int:
     """Channels of a program_config_element (§4.4.1.1), whose comment is read over so that SBR can follow."""
-    reader.bits(4 + 2 + 4)  # element_instance_tag, object_type, sampling_frequency_index
-    front, side, back, lfe, data, coupling = (reader.bits(size) for size in (4, 4, 4, 2, 3, 4))
+    reader.skip(4 + 2 + 4)  # element_instance_tag, object_type, sampling_frequency_index
+    front, side, back, lfe, data, coupling = (reader.read(size) for size in (4, 4, 4, 2, 3, 4))
     for size in (4, 4, 3):  # mono, stereo and matrix mix-down
         if reader.flag():
-            reader.bits(size)
+            reader.skip(size)
     channels = lfe
     for _ in range(front + side + back):
         channels += 2 if reader.flag() else 1
-        reader.bits(4)
-    reader.bits(4 * lfe + 4 * data + 5 * coupling)
-    reader.bits(reader.remaining % 8)  # to the next byte of the record
-    reader.bits(8 * reader.bits(8))
+        reader.skip(4)
+    reader.skip(4 * lfe + 4 * data + 5 * coupling)
+    reader.skip(reader.remaining % 8)  # to the next byte of the record
+    reader.skip(8 * reader.read(8))
     if channels == 0:
         raise CodecError("AAC program config element without channels")
     return channels
@@ -158,14 +164,14 @@ def _backward_compatible_sbr(reader: BitReader, core_rate: int) -> tuple[int, bo
     Encoders pad with what they like, so a tail that makes no sense is no tail.
     """
     try:
-        if reader.bits(11) != _SBR_SYNC or reader.bits(5) != _SBR or not reader.flag():
+        if reader.read(11) != _SBR_SYNC or reader.read(5) != _SBR or not reader.flag():
             return 0, False
         rate = _rate(reader)
-    except CodecError:
+    except (CodecError, OutOfBits):
         return 0, False
     if not _sbr_fits(rate, core_rate):
         return 0, False
-    return rate, reader.remaining >= 12 and reader.bits(11) == _PS_SYNC and reader.flag()
+    return rate, reader.remaining >= 12 and reader.read(11) == _PS_SYNC and reader.flag()
 
 
 def _sbr_fits(sbr_rate: int, core_rate: int) -> bool:

@@ -7,7 +7,7 @@ Source: ITU-T H.264 §7.3.2.1.1 (syntax), §7.4.2.1.1 (semantics), Annex E (VUI)
 from dataclasses import dataclass
 from fractions import Fraction
 
-from headrace.core.codec.bitreader import BitReader
+from headrace.core.bits import BitReader, OutOfBits
 from headrace.core.codec.errors import CodecError
 from headrace.core.codec.h264 import nal
 
@@ -68,8 +68,14 @@ class Sps:
         """
         if not unit or unit[0] & 0x1F != nal.SPS:
             raise CodecError("not a sequence parameter set")
-        reader = BitReader(unit[1:].replace(b"\x00\x00\x03", b"\x00\x00"))
-        profile, compatibility, level = reader.bits(8), reader.bits(8), reader.bits(8)
+        try:
+            return cls._read(BitReader(unit[1:].replace(b"\x00\x00\x03", b"\x00\x00")))
+        except OutOfBits as error:
+            raise CodecError(f"sequence parameter set of {len(unit)} bytes is cut short") from error
+
+    @classmethod
+    def _read(cls, reader: BitReader) -> "Sps":
+        profile, compatibility, level = reader.read(8), reader.read(8), reader.read(8)
         reader.ue()  # seq_parameter_set_id
         chroma_format, depth_luma, depth_chroma, planes = _chroma(reader, profile)
         _picture_order(reader)
@@ -150,18 +156,18 @@ def _vui(reader: BitReader) -> tuple[Fraction, Colour | None, Fraction | None]:
         if reader.flag():  # overscan_info_present_flag
             reader.flag()
         if reader.flag():  # video_signal_type_present_flag
-            reader.bits(3)  # video_format
+            reader.skip(3)  # video_format
             full_range = reader.flag()
-            codes = (reader.bits(8), reader.bits(8), reader.bits(8)) if reader.flag() else (2, 2, 2)
+            codes = (reader.read(8), reader.read(8), reader.read(8)) if reader.flag() else (2, 2, 2)
             colour = Colour(*codes, full_range)
         if reader.flag():  # chroma_loc_info_present_flag
             reader.ue()
             reader.ue()
         if reader.flag():  # timing_info_present_flag
-            units_in_tick, time_scale = reader.bits(32), reader.bits(32)
+            units_in_tick, time_scale = reader.read(32), reader.read(32)
             if units_in_tick and 0 < time_scale <= 2 * MAX_FRAME_RATE * units_in_tick:
                 frame_rate = Fraction(time_scale, 2 * units_in_tick)
-    except CodecError:
+    except OutOfBits:
         pass
     return sar, colour, frame_rate
 
@@ -169,9 +175,9 @@ def _vui(reader: BitReader) -> tuple[Fraction, Colour | None, Fraction | None]:
 def _sample_aspect_ratio(reader: BitReader) -> Fraction:
     if not reader.flag():
         return Fraction(1)
-    index = reader.bits(8)
+    index = reader.read(8)
     if index == _EXTENDED_SAR:
-        width, height = reader.bits(16), reader.bits(16)
+        width, height = reader.read(16), reader.read(16)
     else:
         width, height = _SAR[index] if index < len(_SAR) else (0, 1)
     return Fraction(width, height) if width and height else Fraction(1)
