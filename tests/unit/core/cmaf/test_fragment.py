@@ -57,7 +57,7 @@ def test_a_decode_time_above_32_bits_is_kept_whole() -> None:
     assert read_run(read_boxes(fragment(1, time, SAMPLES))[0]).base_decode_time == time
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(samples, st.integers(0, 2**48), st.integers(1, 2**32 - 1))
 def test_a_reader_finds_every_sample_where_the_writer_put_it(parts: list[Sample], time: int, sequence: int) -> None:
     data = fragment(sequence, time, parts)
@@ -74,7 +74,7 @@ def test_a_reader_finds_every_sample_where_the_writer_put_it(parts: list[Sample]
     assert position == len(data) == run.data_offset + len(mdat.content)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(samples, st.integers(1, 11), st.integers(0, 2**40))
 def test_durations_add_up_to_the_next_fragments_decode_time(parts: list[Sample], size: int, start: int) -> None:
     segment, time = b"", start

@@ -99,7 +99,7 @@ def test_channels_without_a_code_cannot_be_written() -> None:
         AudioSpecificConfig(48_000, 9).build()
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(
     st.one_of(
         st.binary(max_size=20), st.builds(lambda v, n: bytes.fromhex(v[0]) + n, st.sampled_from(VECTORS), st.binary())

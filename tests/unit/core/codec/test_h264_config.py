@@ -187,7 +187,7 @@ def test_more_sets_than_a_record_counts_are_refused() -> None:
         AvcConfig((SPS,), (PPS + bytes(65_536),)).build()
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.sampled_from([AVCC, ANNEX_B, SPS]), st.integers(0, 60), st.binary(max_size=12), st.booleans())
 def test_whatever_arrives_is_read_or_is_a_codec_error(base: bytes, at: int, noise: bytes, cut: bool) -> None:
     data = base[:at] + noise + (b"" if cut else base[at + len(noise) :])

@@ -34,7 +34,7 @@ def test_data_without_a_start_code_in_front_is_no_annex_b(data: bytes) -> None:
         h264.split_annexb(data)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(units, st.lists(st.sampled_from([b"\x00\x00\x01", b"\x00\x00\x00\x01"]), min_size=6, max_size=6))
 def test_a_packet_becomes_a_sample_of_the_same_units(expected: list[bytes], codes: list[bytes]) -> None:
     packet = b"".join(code + unit for code, unit in zip(codes, expected, strict=False))
