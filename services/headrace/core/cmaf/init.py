@@ -136,7 +136,7 @@ def _colour(colour: Colour | None) -> bytes:
 
 
 def _pixel_shape(sar: Fraction) -> bytes:
-    limited = sar.limit_denominator(0xFFFFFFFF)
+    limited = sar.limit_denominator(0xFFFF)  # so that both halves fit 32 bits
     return box(b"pasp", struct.pack(">II", limited.numerator, limited.denominator))
 
 

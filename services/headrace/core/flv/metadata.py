@@ -2,7 +2,7 @@
 
 Law: metadata lies. Every field is optional, nonsense is None, no value makes reading fail, and the bitstream decides;
 what only metadata knows (bitrates, a frame rate that the SPS keeps quiet) is all that should be taken from here.
-Source: FLV v10.1 §E.5; Enhanced RTMP v2, *Enhancing onMetaData*. Neighbours: `amf` decodes the values read here.
+Source: FLV v10.1 §E.5; Enhanced RTMP v2, *Enhancing onMetaData*. Neighbours: `amf` decodes and encodes the values.
 """
 
 import math
@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from headrace.core import fourcc
+from headrace.core.amf import EcmaArray
 
 _AVC_ID, _AAC_ID = 7.0, 10.0
 _LEGACY_CODECS = {_AVC_ID: fourcc.AVC, 12.0: "hvc1", _AAC_ID: fourcc.AAC, 2.0: ".mp3"}
@@ -68,8 +69,8 @@ def read_metadata(*values: object) -> Metadata:
     )
 
 
-def metadata_values(metadata: Metadata) -> dict[str, object]:
-    """The `onMetaData` object that announces `metadata`, with the classic numbers for H.264 and AAC."""
+def metadata_values(metadata: Metadata) -> EcmaArray:
+    """The `onMetaData` array that announces `metadata`, with the classic numbers for H.264 and AAC."""
     ids: dict[str | None, float] = {fourcc.AVC: _AVC_ID, fourcc.AAC: _AAC_ID}
     fields: dict[str, float | str | None] = {
         "width": metadata.width,
@@ -84,7 +85,7 @@ def metadata_values(metadata: Metadata) -> dict[str, object]:
         "encoder": metadata.encoder,
     }
     values = {key: float(field) if isinstance(field, int) else field for key, field in fields.items()}
-    return {key: value for key, value in values.items() if value is not None}
+    return EcmaArray({key: value for key, value in values.items() if value is not None})
 
 
 def _first_mapping(values: object) -> Mapping[object, object] | None:

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from headrace.core import amf
 from headrace.core.flv import Metadata, metadata_values, read_metadata
 
 OBS = {
@@ -96,8 +97,9 @@ def test_what_cannot_be_believed_was_not_said(announced: dict[str, object], expe
     assert read_metadata(announced) == expected
 
 
-def test_what_we_announce_is_read_back() -> None:
-    assert read_metadata(metadata_values(read_metadata(OBS))) == read_metadata(OBS)
+def test_what_we_announce_is_read_back_from_the_wire() -> None:
+    announced = amf.encode_values("onMetaData", metadata_values(read_metadata(OBS)))
+    assert read_metadata(*amf.decode_values(announced).values) == read_metadata(OBS)
     assert metadata_values(Metadata(width=640)) == {"width": 640.0}
 
 
