@@ -106,7 +106,7 @@ $(BIN)/python:
 
 # The end-to-end tests read HLS back with Debian's ffmpeg and watch it in a real Chromium.
 .PHONY: system-packages
-system-packages:
+system-packages: ## Install ffmpeg and chromium if they are missing (as root, with apt-get)
 	@missing=""; \
 	for package in ffmpeg chromium; do command -v $$package > /dev/null || missing="$$missing $$package"; done; \
 	if [ -z "$$missing" ]; then exit 0; fi; \
