@@ -101,7 +101,7 @@ def _first_mapping(values: object) -> Mapping[object, object] | None:
 def _number(value: object, low: float, high: float) -> float | None:
     if isinstance(value, str):
         try:
-            value = float(value[:32])
+            value = float(value[:32])  # no number needs more, and a peer may send megabytes
         except ValueError:
             return None
     if isinstance(value, bool) or not isinstance(value, (int, float)):

@@ -71,6 +71,62 @@ def test_a_track_has_its_kind_timescale_and_id(init: bytes, handler: bytes, time
     assert len(header) == 84
 
 
+IDENTITY = "00010000 00000000 00000000 00000000 00010000 00000000 00000000 00000000 40000000"
+
+
+@pytest.mark.parametrize(
+    ("path", "video", "audio"),
+    [
+        (
+            (b"mvhd",),
+            f"00000000 00000000 00000000 00015f90 00000000 00010000 01000000 00000000 00000000 {IDENTITY}"
+            " 00000000 00000000 00000000 00000000 00000000 00000000 00000002",
+            f"00000000 00000000 00000000 0000bb80 00000000 00010000 01000000 00000000 00000000 {IDENTITY}"
+            " 00000000 00000000 00000000 00000000 00000000 00000000 00000002",
+        ),
+        (
+            (b"trak", b"tkhd"),
+            "00000003 00000000 00000000 00000001 00000000 00000000 00000000 00000000 00000000 00000000"
+            f" {IDENTITY} 02800000 01680000",
+            "00000003 00000000 00000000 00000001 00000000 00000000 00000000 00000000 00000000 01000000"
+            f" {IDENTITY} 00000000 00000000",
+        ),
+        (
+            (b"trak", b"mdia", b"mdhd"),
+            "00000000 00000000 00000000 00015f90 00000000 55c40000",
+            "00000000 00000000 00000000 0000bb80 00000000 55c40000",
+        ),
+        (
+            (b"trak", b"mdia", b"hdlr"),
+            "00000000 00000000 76696465 00000000 00000000 00000000 00",
+            "00000000 00000000 736f756e 00000000 00000000 00000000 00",
+        ),
+        (
+            (b"trak", b"mdia", b"minf", b"dinf"),
+            "0000001c 64726566 00000000 00000001 0000000c 75726c20 00000001",
+            "0000001c 64726566 00000000 00000001 0000000c 75726c20 00000001",
+        ),
+        (
+            (b"mvex", b"trex"),
+            "00000000 00000001 00000001 00000000 00000000 00000000",
+            "00000000 00000001 00000001 00000000 00000000 00000000",
+        ),
+    ],
+)
+def test_boxes_have_these_bytes(path: tuple[bytes, ...], video: str, audio: str) -> None:
+    assert moov(video_init(VIDEO)).find(*path).content == bytes.fromhex(video)
+    assert moov(audio_init(AUDIO)).find(*path).content == bytes.fromhex(audio)
+
+
+def test_the_video_entrys_fixed_fields_have_these_bytes() -> None:
+    entry = moov(video_init(VIDEO)).find(b"trak", b"mdia", b"minf", b"stbl", b"stsd", b"avc1").content
+    assert entry[:78] == bytes.fromhex(
+        "000000000000 0001 0000 0000 000000000000000000000000 0280 0168 00480000 00480000 00000000 0001"
+        + "00" * 32
+        + "0018 ffff"
+    )
+
+
 def test_the_video_entry_carries_size_configuration_colour_and_pixel_shape() -> None:
     track = VideoTrack(AVCC, 720, 576, Fraction(16, 11), Colour(5, 6, 5, True), 4_000_000)
     movie = moov(video_init(track))

@@ -9,16 +9,26 @@ from headrace.core.codec.aac import AudioSpecificConfig
 from tests.support.bits import BitWriter
 
 
-def program_config(*, front: tuple[int, ...], lfe: int = 0, comment: bytes = b"") -> bytes:
-    """AAC-LC, 48 kHz, channels by a program config element; `front` holds 1 for each pair, 0 for each single."""
+def program_config(*, front: tuple[int, ...], lfe: int = 0, others: int = 0, comment: bytes = b"") -> bytes:
+    """AAC-LC, 48 kHz, channels by a program config element; `front` holds 1 for each pair, 0 for each single.
+
+    `others` data elements and as many coupling elements follow; they are no channels.
+    """
     writer = BitWriter().u(5, 2).u(4, 3).u(4, 0).u(3, 0)
-    writer.u(4, 0).u(2, 1).u(4, 3).u(4, len(front)).u(4, 0).u(4, 0).u(2, lfe).u(3, 0).u(4, 0).u(3, 0)
+    writer.u(4, 0).u(2, 1).u(4, 3).u(4, len(front)).u(4, 0).u(4, 0).u(2, lfe).u(3, others).u(4, others).u(3, 0)
     for pair in front:
         writer.u(1, pair).u(4, 0)
     for _ in range(lfe):
         writer.u(4, 0)
+    for _ in range(others):
+        writer.u(4, 0)
+    for _ in range(others):
+        writer.u(5, 31)
     return writer.bytes() + bytes((len(comment),)) + comment
 
+
+# AAC-LC at 24 kHz that depends on a core coder (14 bits of delay), and backward-compatible SBR behind it.
+CORE_CODER = BitWriter().u(5, 2).u(4, 6).u(4, 2).u(2, 1).u(14, 0).u(1, 0).u(11, 0x2B7).u(5, 5).u(1, 1).u(4, 3).bytes()
 
 # bytes, sample rate, channels, samples per access unit, codec string
 VECTORS = [
@@ -29,13 +39,16 @@ VECTORS = [
     ("0990", 48_000, 2, 1024, "mp4a.40.1"),
     ("11b0", 48_000, 6, 1024, "mp4a.40.2"),
     ("11b8", 48_000, 8, 1024, "mp4a.40.2"),
+    (CORE_CODER.hex(), 48_000, 2, 2048, "mp4a.40.5"),
     ("1194", 48_000, 2, 960, "mp4a.40.2"),
     ("2b118800", 48_000, 2, 2048, "mp4a.40.5"),  # hierarchical SBR over 24 kHz
     ("131056e59880", 48_000, 2, 2048, "mp4a.40.5"),  # backward-compatible SBR over 24 kHz
+    ("131056e598", 48_000, 2, 2048, "mp4a.40.5"),  # the same, without a word on PS
     ("eb098800", 48_000, 2, 2048, "mp4a.40.29"),  # hierarchical PS over a mono core
     ("130856e59d4880", 48_000, 2, 2048, "mp4a.40.29"),  # backward-compatible PS
     ("1780177010", 12_000, 2, 1024, "mp4a.40.2"),  # a rate in 24 bits
     (program_config(front=(0, 1), lfe=1).hex(), 48_000, 4, 1024, "mp4a.40.2"),
+    (program_config(front=(1,), others=2, comment=b"x").hex(), 48_000, 2, 1024, "mp4a.40.2"),
     (program_config(front=(1,), comment=b"studio").hex(), 48_000, 2, 1024, "mp4a.40.2"),
 ]
 
@@ -87,6 +100,8 @@ def test_a_tail_that_makes_no_sense_is_no_tail() -> None:
         "2b110800",  # SBR at 96 kHz over 24 kHz
         program_config(front=()).hex(),  # no channels
         program_config(front=(1,), comment=b"cut")[:-1].hex(),
+        program_config(front=(1,), others=2, comment=b"cut")[:-1].hex(),
+        "119200",  # the core coder's delay is cut short
     ],
 )
 def test_a_configuration_that_nobody_can_play_is_refused(data: str) -> None:

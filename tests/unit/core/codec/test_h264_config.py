@@ -78,8 +78,15 @@ def test_chroma_and_depth_are_read_and_cropping_counts_in_their_units(
 
 
 def test_an_interlaced_track_has_its_full_height() -> None:
-    picture = AvcConfig.from_annexb(x264(720, 576, params="tff=1")).picture
-    assert (picture.width, picture.height, picture.progressive) == (720, 576, False)
+    picture = AvcConfig.from_annexb(x264(1920, 1080, params="tff=1")).picture
+    assert (picture.width, picture.height, picture.progressive) == (1920, 1080, False)
+
+
+def test_separate_colour_planes_are_cropped_by_single_rows_and_columns() -> None:
+    for chroma_format, planes in ((3, 1), (3, 0)):
+        chroma = BitWriter().ue(chroma_format).u(1, planes).ue(0, 0).u(2, 0)
+        sps = Sps.parse(hand_made(profile=244, chroma=chroma, size=(2, 2)).u(1, 1).ue(1, 2, 3, 4).u(2, 0).bytes())
+        assert (sps.width, sps.height) == (29, 25)
 
 
 def test_pixel_shape_colour_and_rate_come_from_the_vui() -> None:
@@ -95,11 +102,20 @@ def test_a_custom_quantiser_matrix_is_read_over() -> None:
     assert (picture.width, picture.height) == (320, 180)
 
 
-def test_scaling_lists_in_the_set_are_read_over() -> None:
-    chroma = BitWriter().ue(1, 0, 0).u(1, 0).u(1, 1)
-    chroma.u(1, 1).se(*([1] * 16)).u(1, 1).se(-8).u(4, 0).u(1, 1).se(*([0] * 63), 5).u(1, 0)
-    sps = Sps.parse(hand_made(profile=100, chroma=chroma, size=(5, 4)).u(2, 0).bytes())
-    assert (sps.width, sps.height) == (80, 64)
+@pytest.mark.parametrize(("chroma_format", "lists"), [(1, 8), (3, 12)])
+def test_scaling_lists_in_the_set_are_read_over(chroma_format: int, lists: int) -> None:
+    chroma = BitWriter().ue(chroma_format)
+    if chroma_format == 3:
+        chroma.u(1, 0)
+    chroma.ue(0, 0).u(1, 0).u(1, 1)
+    chroma.u(1, 1).se(*([1] * 16))
+    chroma.u(1, 1).se(-8)  # 0: the default list, and nothing follows
+    chroma.u(1, 1).se(120, 128)  # 256 is 0 again
+    chroma.u(3, 0)
+    for _ in range(lists - 6):
+        chroma.u(1, 1).se(*([0] * 63), 5)
+    sps = Sps.parse(hand_made(profile=244, chroma=chroma, size=(5, 4)).u(2, 0).bytes())
+    assert (sps.width, sps.height, sps.chroma_format) == (80, 64, chroma_format)
 
 
 @pytest.mark.parametrize("order", [(0, 4), (1, -2, 3), (1,), (2,)])

@@ -68,6 +68,7 @@ def test_the_object_is_found_wherever_an_encoder_puts_it(values: tuple[object, .
         (math.nan, None),
         (-1.0, None),
         (1e300, None),
+        (10**400, None),
         (None, None),
     ],
 )
@@ -90,6 +91,7 @@ def test_a_codec_is_understood_as_number_code_or_text(announced: object, codec: 
         ({"stereo": True, "audiochannels": 0.0}, Metadata(channels=2)),
         ({"stereo": True, "audiochannels": 6.0}, Metadata(channels=6)),
         ({"audiosamplerate": 3.0}, Metadata()),  # the two-bit code of FLV's header instead of a rate
+        ({"framerate": "30." + "0" * 100}, Metadata(frame_rate=30.0)),
         ({"encoder": "x" * 300}, Metadata(encoder="x" * 200)),
     ],
 )

@@ -20,6 +20,7 @@ MAX_SIDE = 16_384
 MAX_FRAME_RATE = 300
 """Frames/s. Above it the VUI tells the encoder's time base (x264 does, at 1/90000 s), and no frame rate."""
 
+# 4:4:4 is cropped by single pixels, and so is monochrome, which separate planes count as.
 _CROP_UNIT = {0: (1, 1), 1: (2, 2), 2: (2, 1), 3: (1, 1)}
 _EXTENDED_SAR = 255
 _SAR = (
@@ -77,7 +78,7 @@ class Sps:
     def _read(cls, reader: BitReader) -> "Sps":
         profile, compatibility, level = reader.read(8), reader.read(8), reader.read(8)
         reader.ue()  # seq_parameter_set_id
-        chroma_format, depth_luma, depth_chroma, planes = _chroma(reader, profile)
+        chroma_format, depth_luma, depth_chroma = _chroma(reader, profile)
         _picture_order(reader)
         reader.ue()  # max_num_ref_frames
         reader.flag()  # gaps_in_frame_num_value_allowed_flag
@@ -88,7 +89,7 @@ class Sps:
             reader.flag()  # mb_adaptive_frame_field_flag
         reader.flag()  # direct_8x8_inference_flag
         if reader.flag():
-            unit_x, unit_y = _CROP_UNIT[0 if planes else chroma_format]
+            unit_x, unit_y = _CROP_UNIT[chroma_format]
             width -= unit_x * (reader.ue() + reader.ue())
             height -= unit_y * (1 if progressive else 2) * (reader.ue() + reader.ue())
         if not (0 < width <= MAX_SIDE and 0 < height <= MAX_SIDE):
@@ -100,14 +101,15 @@ class Sps:
         )  # fmt: skip
 
 
-def _chroma(reader: BitReader, profile: int) -> tuple[int, int, int, bool]:
-    """chroma_format_idc, bit depths, separate_colour_plane_flag; scaling lists are read over."""
+def _chroma(reader: BitReader, profile: int) -> tuple[int, int, int]:
+    """chroma_format_idc and bit depths; scaling lists are read over."""
     if profile not in PROFILES_WITH_CHROMA:
-        return 1, 8, 8, False
+        return 1, 8, 8
     chroma_format = reader.ue()
     if chroma_format > 3:
         raise CodecError(f"chroma_format_idc {chroma_format}")
-    planes = chroma_format == 3 and reader.flag()
+    if chroma_format == 3:
+        reader.flag()  # separate_colour_plane_flag
     depth_luma, depth_chroma = 8 + reader.ue(), 8 + reader.ue()
     if depth_luma > 14 or depth_chroma > 14:
         raise CodecError(f"bit depths {depth_luma} and {depth_chroma}")
@@ -116,7 +118,7 @@ def _chroma(reader: BitReader, profile: int) -> tuple[int, int, int, bool]:
         for index in range(12 if chroma_format == 3 else 8):
             if reader.flag():
                 _skip_scaling_list(reader, 16 if index < 6 else 64)
-    return chroma_format, depth_luma, depth_chroma, planes
+    return chroma_format, depth_luma, depth_chroma
 
 
 def _skip_scaling_list(reader: BitReader, size: int) -> None:
