@@ -4,6 +4,7 @@ Import-linter can forbid a module by name; only an allow-list keeps out the one 
 """
 
 import ast
+import builtins
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,6 +13,8 @@ import pytest
 from tests.support.house import SERVICES, copy_of_services, imports, plant, sources, within
 
 CORE = "headrace.core"
+# Control's decisions are pure too: they know core, and no row, request or pod.
+PURE = (CORE, "headrace.control.decisions")
 ALLOWED = {
     "__future__",
     "abc",
@@ -41,18 +44,18 @@ ALLOWED = {
 IMPURE_CALLS = {"open", "print", "input", "breakpoint", "eval", "exec", "compile", "__import__"}
 
 
-def strangers(services: Path) -> list[str]:
-    """Core's imports that are not on the allow-list."""
+def strangers(services: Path, package: str) -> list[str]:
+    """A pure package's imports that are neither its own nor on the allow-list."""
     return [
         f"{importer} imports {imported}"
-        for importer, imported in imports(services, CORE)
-        if not any(within(imported, allowed) for allowed in ALLOWED)
+        for importer, imported in imports(services, package)
+        if not any(within(imported, allowed) for allowed in (*ALLOWED, package))
     ]
 
 
-def effects(services: Path) -> Iterator[str]:
-    """Core's calls of built-in functions that reach outside, and its coroutines."""
-    for file in sources(services / "headrace/core"):
+def effects(services: Path, package: str) -> Iterator[str]:
+    """A pure package's calls of built-in functions that reach outside, and its coroutines."""
+    for file in sources(services / package.replace(".", "/")):
         for node in ast.walk(ast.parse(file.read_text())):
             if isinstance(node, ast.AsyncFunctionDef):
                 yield f"{file.name}: async def {node.name}"
@@ -60,12 +63,30 @@ def effects(services: Path) -> Iterator[str]:
                 yield f"{file.name}: {node.func.id}()"
 
 
-def test_core_imports_only_itself_and_pure_stdlib_modules() -> None:
-    assert strangers(SERVICES) == []
+def homeless_errors(services: Path) -> Iterator[str]:
+    """Core's exceptions that stand directly on a built-in one instead of on the bases in `core.errors`."""
+    bases = services / "headrace/core/errors.py"
+    for file in sources(services / "headrace/core"):
+        for node in ast.walk(ast.parse(file.read_text())):
+            if isinstance(node, ast.ClassDef) and file != bases:
+                for base in node.bases:
+                    known = getattr(builtins, base.id, None) if isinstance(base, ast.Name) else None
+                    if isinstance(known, type) and issubclass(known, BaseException):
+                        yield f"{file.name}: {node.name} is a {known.__name__}"
 
 
-def test_core_has_no_coroutines_and_calls_nothing_that_reaches_outside() -> None:
-    assert list(effects(SERVICES)) == []
+@pytest.mark.parametrize("package", PURE)
+def test_a_pure_package_imports_only_itself_core_and_pure_stdlib_modules(package: str) -> None:
+    assert strangers(SERVICES, package) == []
+
+
+@pytest.mark.parametrize("package", PURE)
+def test_a_pure_package_has_no_coroutines_and_calls_nothing_that_reaches_outside(package: str) -> None:
+    assert list(effects(SERVICES, package)) == []
+
+
+def test_every_error_of_core_stands_on_the_bases_of_core() -> None:
+    assert list(homeless_errors(SERVICES)) == []
 
 
 @pytest.mark.parametrize(
@@ -91,11 +112,26 @@ def test_core_has_no_coroutines_and_calls_nothing_that_reaches_outside() -> None
 def test_a_planted_import_is_found(tmp_path: Path, statement: str) -> None:
     services = copy_of_services(tmp_path)
     plant(services, "headrace/core/media/planted.py", statement)
-    assert len(strangers(services)) == 1
+    assert len(strangers(services, CORE)) == 1
+
+
+@pytest.mark.parametrize(
+    "statement", ["import random", "import headrace.control.db", "from ..registry import Registry"]
+)
+def test_an_import_planted_in_the_decisions_is_found(tmp_path: Path, statement: str) -> None:
+    services = copy_of_services(tmp_path)
+    plant(services, "headrace/control/decisions/planted.py", statement)
+    assert len(strangers(services, "headrace.control.decisions")) == 1
 
 
 @pytest.mark.parametrize("source", ["text = open('/etc/passwd').read()", "async def wait() -> None: ...", "print(1)"])
 def test_a_planted_effect_is_found(tmp_path: Path, source: str) -> None:
     services = copy_of_services(tmp_path)
     plant(services, "headrace/core/planted.py", source)
-    assert len(list(effects(services))) == 1
+    assert len(list(effects(services, CORE))) == 1
+
+
+def test_a_planted_error_without_a_base_is_found(tmp_path: Path) -> None:
+    services = copy_of_services(tmp_path)
+    plant(services, "headrace/core/flv/planted.py", "class PlantedError(ValueError): ...")
+    assert list(homeless_errors(services)) == ["planted.py: PlantedError is a ValueError"]

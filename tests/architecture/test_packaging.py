@@ -12,7 +12,10 @@ from packaging.utils import canonicalize_name
 from tests.support.house import REPO, SERVICES, Import, imports
 
 PROJECT: dict[str, Any] = tomllib.loads((REPO / "pyproject.toml").read_text())
+SERVICES_WITH_EXTRAS = ("edge", "transcoder", "origin", "control")
 SHARED = ("headrace.core", "headrace.runtime", "headrace.wire", "headrace.livelog")
+# Top-level module → the distributions that install it.
+OWNERS = metadata.packages_distributions()
 
 
 def declared(extra: str) -> list[Requirement]:
@@ -38,11 +41,10 @@ def closure(requirements: list[Requirement]) -> set[str]:
 
 def foreign(seen: Iterator[Import], allowed: set[str]) -> list[str]:
     """Imports of distributions that are not in `allowed`; the standard library has none."""
-    owners = metadata.packages_distributions()
     return [
         f"{importer} imports {imported}"
         for importer, imported in seen
-        for owner in owners.get(imported.split(".")[0], [])
+        for owner in OWNERS.get(imported.split(".")[0], [])
         if owner != "headrace" and canonicalize_name(owner) not in allowed
     ]
 
@@ -56,11 +58,16 @@ def test_ffmpeg_comes_with_the_transcoder() -> None:
     assert "av" in closure(declared("transcoder"))
 
 
-@pytest.mark.parametrize("service", ["edge", "transcoder", "origin", "control"])
+@pytest.mark.parametrize("service", SERVICES_WITH_EXTRAS)
 def test_a_service_imports_only_what_its_extra_declares(service: str) -> None:
-    direct: set[str] = {canonicalize_name(requirement.name) for requirement in declared(service)}
+    direct = {canonicalize_name(requirement.name) for requirement in declared(service)}
     for package in (f"headrace.{service}", *SHARED):
-        assert foreign(imports(SERVICES, package), direct) == []
+        assert foreign(imports(SERVICES, package), set(direct)) == []
+
+
+def test_the_whole_imports_only_what_the_extras_declare() -> None:
+    every = {canonicalize_name(each.name) for service in SERVICES_WITH_EXTRAS for each in declared(service)}
+    assert foreign(imports(SERVICES, "headrace"), set(every)) == []
 
 
 def test_an_undeclared_import_is_found() -> None:
@@ -79,7 +86,7 @@ def test_all_is_the_sum_of_the_services() -> None:
 def test_everything_declared_is_locked_with_a_hash(lock: str) -> None:
     groups = PROJECT["dependency-groups"]
     wanted = [Requirement(line) for line in groups["build"] + (groups["dev"] if "dev" in lock else [])]
-    for extra in ("edge", "transcoder", "origin", "control"):
+    for extra in SERVICES_WITH_EXTRAS:
         wanted += declared(extra)
     pins = pinned(REPO.joinpath(lock).read_text())
     for requirement in wanted:
