@@ -47,11 +47,12 @@ test-unit: install-dev ## Run the inner loop: no socket, at most 30 s
 	$(BIN)/pytest tests/unit
 
 .PHONY: lint
-lint: install-dev proto-check ## Check style, types, layers and stubs
+lint: install-dev proto-check ## Check style, types, layers, stubs and the rules of the house
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
+	$(BIN)/pytest --quiet tests/architecture
 
 .PHONY: format
 format: install-dev ## Format the code and repair what ruff can
