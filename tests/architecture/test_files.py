@@ -1,5 +1,6 @@
 """What the tree looks like from outside: its folders, the length of its files, its make targets, its words."""
 
+import ast
 import re
 import subprocess
 from collections.abc import Iterable, Iterator
@@ -10,6 +11,7 @@ import pytest
 from tests.support.house import REPO, SERVICES, plant, sources
 
 MAX_LINES = 400
+MAX_DOCSTRING_LINES = 15
 FOLDERS = {"services", "proto", "helm", "tests", "docs", ".ci"}
 # In two pieces each, so that this file is not its own finding.
 REGISTRIES = [
@@ -36,6 +38,14 @@ def too_long(services: Path) -> list[str]:
     """Files of more than MAX_LINES lines."""
     lengths = {file: len(file.read_text().splitlines()) for file in sources(services)}
     return [f"{file.relative_to(services)}: {lines}" for file, lines in lengths.items() if lines > MAX_LINES]
+
+
+def wordy(services: Path) -> Iterator[str]:
+    """Files whose docstring, the law of the file, is longer than a law should be."""
+    for file in sources(services):
+        docstring = ast.get_docstring(ast.parse(file.read_text())) or ""
+        if len(docstring.splitlines()) > MAX_DOCSTRING_LINES:
+            yield str(file.relative_to(services))
 
 
 def folders(files: Iterable[Path]) -> set[str]:
@@ -66,6 +76,12 @@ def test_a_long_file_is_found_unless_it_is_generated(tmp_path: Path) -> None:
     plant(tmp_path, "headrace/edge/planted.py", "pass\n" * (MAX_LINES + 1))
     plant(tmp_path, "headrace/wire/v1/planted_pb2.py", "pass\n" * (MAX_LINES + 1))
     assert too_long(tmp_path) == ["headrace/edge/planted.py: 401"]
+
+
+def test_no_module_docstring_is_longer_than_15_lines(tmp_path: Path) -> None:
+    assert list(wordy(SERVICES)) == []
+    plant(tmp_path, "headrace/edge/planted.py", '"""Law.\n' + "\nMore of it.\n" * MAX_DOCSTRING_LINES + '"""\n')
+    assert list(wordy(tmp_path)) == ["headrace/edge/planted.py"]
 
 
 def test_the_top_level_folders_are_exactly_the_houses() -> None:
