@@ -1,0 +1,225 @@
+"""A run's log entries, folded into the playlists of all its renditions.
+
+Law: a pure function of the entries: equal entries give equal playlists on every origin, wherever its reading began,
+as long as the log still holds the window. A segment is listed in every rendition in the same step, once it is whole in
+all of them, and leaves all of them in the same step: while what stays is at least the plan's window, three target
+durations, and six segments long. It lingers four target durations longer, unlisted, for players that still ask.
+Source: RFC 8216bis §6.2.1, §6.2.2; Apple's authoring specification 8.11, 8.15. Neighbours: `listing` has the values,
+`render` the text.
+"""
+
+from collections.abc import Iterable, Sequence
+
+from headrace.core.broadcast import End, Entry, Gap, Init, Part, Plan, RunStart
+from headrace.core.hls.listing import InitSection, MediaPlaylist, Piece, Segment, init_name
+from headrace.core.media import TICKS_PER_S
+
+LEAST_SEGMENTS = 6  # Apple's authoring specification, 8.11
+LEAST_TARGET_DURATIONS = 3  # RFC 8216bis §6.2.2
+LINGER_TARGET_DURATIONS = 4  # longer than any one segment plus the window's overhang (§6.2.2 asks for both)
+
+
+class _Rendition:
+    """One rung's segments: contiguous MSNs, and the parts of the one that is open."""
+
+    __slots__ = ("_discontinuity", "_id", "_msn", "_pieces", "init", "segments")
+
+    def __init__(self) -> None:
+        self.init: InitSection | None = None
+        self.segments: list[Segment] = []
+        self._msn = 0
+        self._pieces: list[Piece] = []
+        self._discontinuity = 0
+        self._id = ""
+
+    @property
+    def first_msn(self) -> int:
+        return self.segments[0].msn
+
+    @property
+    def last_msn(self) -> int:
+        return self.segments[-1].msn
+
+    def between(self, first: int, last: int) -> tuple[Segment, ...]:
+        """The segments of these MSNs, both included, as far as they are here."""
+        if not self.segments:
+            return ()
+        return tuple(self.segments[max(0, first - self.first_msn) : max(0, last + 1 - self.first_msn)])
+
+    def follows(self, part: Part | Gap) -> bool:
+        """Whether `part` has its place right after what is here."""
+        if self._pieces:
+            return (part.msn, part.part) == (self._msn, len(self._pieces))
+        return part.part == 0 and (not self.segments or part.msn == self.last_msn + 1)
+
+    def add(self, part: Part | Gap, entry_id: str) -> bool:
+        """Whether `part`, which follows, made a segment whole."""
+        if self.init is None:
+            return False
+        if part.part == 0:
+            self._discontinuity = part.discontinuity
+        self._msn, self._id = part.msn, entry_id
+        self._pieces.append(_piece(part))
+        return part.segment_end and self.close()
+
+    def close(self) -> bool:
+        """Make what is there of the open segment a whole one; False where nothing is."""
+        if self.init is None or not self._pieces:
+            return False
+        self.segments.append(Segment(self._msn, tuple(self._pieces), self._discontinuity, self.init, self._id))
+        self._pieces.clear()
+        return True
+
+    def clear(self) -> None:
+        """Forget all but the init section."""
+        self.segments.clear()
+        self._pieces.clear()
+
+    def forget(self, below_msn: int, until: int) -> None:
+        """Let go of the segments below an MSN that end at or before a tick."""
+        count = 0
+        while self.segments[count].msn < below_msn and self.segments[count].end <= until:
+            count += 1
+        del self.segments[:count]
+
+
+class RunModel:
+    """The fold. `apply` each published entry in order; or `read` a whole window at once."""
+
+    def __init__(self) -> None:
+        self.plan: Plan | None = None
+        self.anchor_ms = 0
+        self.ended = False
+        self.version = 0  # grows with every change that a playlist can show
+        self._renditions: dict[str, _Rendition] = {}
+        self._first: int | None = None  # MSN of the first listed segment, in every rendition
+        self._last = 0
+
+    @classmethod
+    def read(cls, head: Iterable[Entry], entries: Sequence[tuple[Entry, str]]) -> "RunModel":
+        """The model after `entries`, (entry, chained id) each, of a log whose beginning may be trimmed away.
+
+        `head` is the run's RunStart and each rung's newest Init, which is not that of older segments if it changed.
+        """
+        model = cls()
+        for entry in head:
+            start = _init_at_start(entry, entries) if isinstance(entry, Init) else entry
+            if start is not None:
+                model.apply(start, "")
+        for entry, entry_id in entries:
+            model.apply(entry, entry_id)
+        return model
+
+    def apply(self, entry: Entry, entry_id: str) -> None:
+        """Take the next published entry and its chained id (hex). Kinds that no playlist shows change nothing."""
+        match entry:
+            case RunStart() if self.plan is None:
+                self.plan, self.anchor_ms = entry.plan, entry.anchor_ms
+                self._renditions = {name: _Rendition() for name in entry.plan.rung_names}
+            case Init() if rendition := self._renditions.get(entry.rung):
+                rendition.init = InitSection(
+                    init_name(entry.data),
+                    entry.data,
+                    entry.codecs,
+                    entry.width,
+                    entry.height,
+                    entry.frame_rate,
+                    entry.channels,
+                )
+            case Part() | Gap() if rendition := self._renditions.get(entry.rung):
+                self._add(rendition, entry, entry_id)
+            case End() if not self.ended:
+                self.ended = True
+                self.version += 1
+                for rendition in self._renditions.values():
+                    rendition.close()
+
+    @property
+    def rungs(self) -> tuple[str, ...]:
+        """The names of all renditions, audio last; empty before the plan is known."""
+        return tuple(self._renditions)
+
+    def playlist(self, rung: str) -> MediaPlaylist | None:
+        """The rung's playlist as it stands now, or None while it has nothing to list. Raises KeyError."""
+        segments = self._listed(self._renditions[rung])
+        if not segments or self.plan is None:
+            return None
+        return MediaPlaylist(
+            rung, segments, self.plan.target_duration_s, self.anchor_ms, bool(self.plan.encoded), self.ended
+        )
+
+    def segment(self, rung: str, msn: int) -> Segment | None:
+        """A whole segment that is listed, was until lately, or soon will be."""
+        rendition = self._renditions.get(rung)
+        return next(iter(rendition.between(msn, msn)), None) if rendition else None
+
+    def init(self, rung: str, name: str) -> InitSection | None:
+        """The rung's init section of this file name, while a segment needs it or will."""
+        rendition = self._renditions.get(rung)
+        if rendition is None:
+            return None
+        sections = (rendition.init, *(segment.init for segment in rendition.segments))
+        return next((section for section in sections if section and section.name == name), None)
+
+    def _add(self, rendition: _Rendition, part: Part | Gap, entry_id: str) -> None:
+        if not rendition.follows(part):
+            if part.part:
+                return  # the log was trimmed within this segment: it cannot be whole any more
+            # A log that lost everything goes on at a higher MSN: nothing before it is left to be played.
+            for each in self._renditions.values():
+                each.clear()
+            self._first = None
+        if rendition.add(part, entry_id):
+            self._advance()
+
+    def _listed(self, rendition: _Rendition) -> tuple[Segment, ...]:
+        if not rendition.segments or (self._first is None and not self.ended):
+            return ()
+        first = rendition.first_msn if self._first is None else self._first
+        return rendition.between(first, rendition.last_msn if self.ended else self._last)
+
+    def _advance(self) -> None:
+        """Move the window over what is now whole in every rendition."""
+        renditions = tuple(self._renditions.values())
+        if self.plan is None or not all(rendition.segments for rendition in renditions):
+            return
+        oldest = max(rendition.first_msn for rendition in renditions)
+        last = min(rendition.last_msn for rendition in renditions)
+        if last < oldest or (self._first is not None and last == self._last):
+            return
+        target = self.plan.target_duration_s
+        keep = max(self.plan.window_s, LEAST_TARGET_DURATIONS * target) * TICKS_PER_S
+        guide = renditions[0].between(oldest, last)
+        first = oldest if self._first is None else max(self._first, oldest)
+        while last - first >= LEAST_SEGMENTS and guide[-1].end - guide[first + 1 - oldest].start >= keep:
+            first += 1
+        self._first, self._last = first, last
+        self.version += 1
+        horizon = guide[first - oldest].start - LINGER_TARGET_DURATIONS * target * TICKS_PER_S
+        for rendition in renditions:
+            rendition.forget(first, horizon)
+
+
+def _piece(part: Part | Gap) -> Piece:
+    if isinstance(part, Gap):
+        return Piece(part.start, part.end, independent=False, size=0, encoder="", gap=True)
+    return Piece(part.start, part.end, part.independent, part.size, part.encoder, gap=False)
+
+
+def _init_at_start(newest: Init, entries: Sequence[tuple[Entry, str]]) -> Init | None:
+    """The init of the rung's first segments in `entries`, or None where trimming took it.
+
+    An init that differs comes with a discontinuity; so the first one in sight was valid before it too, unless the
+    discontinuity number moved there.
+    """
+    first: Init | None = None
+    before: int | None = None
+    for entry, _ in entries:
+        match entry:
+            case Init(rung=newest.rung) if first is None:
+                first = entry
+            case Part(rung=newest.rung) | Gap(rung=newest.rung):
+                if first is not None:
+                    return first if before in (None, entry.discontinuity) else None
+                before = entry.discontinuity
+    return newest if first is None else None

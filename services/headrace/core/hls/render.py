@@ -1,0 +1,47 @@
+"""The text of a media playlist.
+
+Law: a pure function of the model; UTF-8 without control characters; every URI is relative. Tags of a segment come in
+one order: DISCONTINUITY, MAP, PROGRAM-DATE-TIME, GAP, EXTINF. Source: RFC 8216bis §4.4. Neighbours: `playlist` decides
+what is listed, `durations` prints EXTINF.
+"""
+
+from collections.abc import Iterator
+
+from headrace.core.hls.dates import iso_8601
+from headrace.core.hls.durations import extinf
+from headrace.core.hls.listing import MediaPlaylist
+from headrace.core.media import TICKS_PER_MS
+
+VERSION = 6  # EXT-X-MAP outside of I-frame playlists, RFC 8216bis §8
+
+
+def media_playlist(playlist: MediaPlaylist, query: str = "") -> str:
+    """The playlist's text. `query` ("" or "?name=value…", safe in a URI) is added to the URI of every resource."""
+    return "\n".join(_lines(playlist, query)) + "\n"
+
+
+def date_ms(playlist: MediaPlaylist, tick: int) -> int:
+    """Unix time in milliseconds at `tick`, half up."""
+    return playlist.anchor_ms + (tick + TICKS_PER_MS // 2) // TICKS_PER_MS
+
+
+def _lines(playlist: MediaPlaylist, query: str) -> Iterator[str]:
+    yield "#EXTM3U"
+    yield f"#EXT-X-VERSION:{VERSION}"
+    yield f"#EXT-X-TARGETDURATION:{playlist.target_duration_s}"
+    yield f"#EXT-X-MEDIA-SEQUENCE:{playlist.media_sequence}"
+    yield f"#EXT-X-DISCONTINUITY-SEQUENCE:{playlist.discontinuity_sequence}"
+    if playlist.independent:
+        yield "#EXT-X-INDEPENDENT-SEGMENTS"
+    for segment, broken, new_map in playlist.lines():
+        if broken:
+            yield "#EXT-X-DISCONTINUITY"
+        if new_map:
+            yield f'#EXT-X-MAP:URI="{segment.init.name}{query}"'
+        yield f"#EXT-X-PROGRAM-DATE-TIME:{iso_8601(date_ms(playlist, segment.start))}"
+        if segment.gap:
+            yield "#EXT-X-GAP"
+        yield f"#EXTINF:{extinf(segment.start, segment.end)},"
+        yield segment.name + query
+    if playlist.ended:
+        yield "#EXT-X-ENDLIST"
