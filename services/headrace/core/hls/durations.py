@@ -1,7 +1,7 @@
 """How a duration is printed in a playlist, and how it is rounded where RFC 8216bis compares it with TARGETDURATION.
 
-Law: a duration is the difference of two boundaries that were rounded to 10 microseconds each, so the printed durations of
-any run of segments add up to its printed length: rounding never accumulates.
+Law: a duration is the difference of two boundaries that were rounded to 10 microseconds each, so the printed durations
+of any run of segments add up to its printed length: rounding never accumulates.
 """
 
 from headrace.core.media import TICKS_PER_S
@@ -10,7 +10,7 @@ _UNITS_PER_S = 100_000  # 10 microseconds: five decimals
 
 
 def extinf(start: int, end: int) -> str:
-    """The seconds from boundary `start` to boundary `end` (ticks) with exactly five decimals, for EXTINF and DURATION."""
+    """Seconds from boundary `start` to boundary `end` (ticks) with five decimals, for EXTINF and DURATION."""
     units = _rounded(end) - _rounded(start)
     return f"{units // _UNITS_PER_S}.{units % _UNITS_PER_S:05d}"
 
