@@ -1,7 +1,7 @@
 """Life and death of a process: its event loop, its signals, its HTTP port.
 
-Law: the first SIGINT or SIGTERM asks to stop and everything ends in order; a second one ends the process at once. A port
-that cannot be had is one sentence, not a traceback.
+Law: the first SIGINT or SIGTERM asks to stop and everything ends in order; a second one ends the process at once. A
+port that cannot be had is one sentence, not a traceback.
 """
 
 import asyncio

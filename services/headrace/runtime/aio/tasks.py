@@ -5,12 +5,28 @@ it always says what failed.
 """
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import asynccontextmanager
 from typing import Any
 
 from headrace.runtime.telemetry.logs import logger
 
 _log = logger(__name__)
+
+
+@asynccontextmanager
+async def task_group() -> AsyncIterator[asyncio.TaskGroup]:
+    """A TaskGroup whose first failure passes through as itself, since its siblings were cancelled on its account."""
+    try:
+        async with asyncio.TaskGroup() as group:
+            yield group
+    except BaseExceptionGroup as failed:
+        raise _first(failed) from failed
+
+
+def _first(failed: BaseExceptionGroup[BaseException]) -> BaseException:
+    error = failed.exceptions[0]
+    return _first(error) if isinstance(error, BaseExceptionGroup) else error
 
 
 def spawn_isolated(
