@@ -1,0 +1,124 @@
+"""gRPC calls whose messages are bytes: what `media` and `control` build their typed calls from.
+
+Law: one border translates errors, both ways. A handler's HeadraceError becomes a gRPC status and its code the trailing
+metadata `headrace-code`; a failed call becomes CallLost with that code. Anything else that a handler raises is a bug of
+ours: it is logged with its traceback, and the peer learns nothing but that. Neighbours: `channel` has the options.
+"""
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from typing import NoReturn
+
+import grpc
+from google.protobuf.descriptor import FileDescriptor
+from grpc.aio import AioRpcError, Channel, Server, ServicerContext, UnaryUnaryMultiCallable
+
+from headrace.core.broadcast import Refused
+from headrace.core.broadcast.refusals import Reason
+from headrace.core.errors import HeadraceError
+from headrace.runtime.telemetry.logs import logger
+from headrace.wire.errors import CallLost, WireError
+
+CODE_KEY = "headrace-code"
+
+STATUS: Mapping[Reason, grpc.StatusCode] = {
+    Reason.BAD_KEY: grpc.StatusCode.UNAUTHENTICATED,
+    Reason.UNKNOWN_APP: grpc.StatusCode.NOT_FOUND,
+    Reason.BUSY: grpc.StatusCode.ALREADY_EXISTS,
+    Reason.NO_CAPACITY: grpc.StatusCode.RESOURCE_EXHAUSTED,
+    Reason.UNSUPPORTED_CODEC: grpc.StatusCode.FAILED_PRECONDITION,
+    Reason.NO_VIDEO: grpc.StatusCode.FAILED_PRECONDITION,
+    Reason.BAD_SOURCE: grpc.StatusCode.INVALID_ARGUMENT,
+    Reason.UNAVAILABLE: grpc.StatusCode.UNAVAILABLE,
+    Reason.WORKER_LOST: grpc.StatusCode.ABORTED,
+}
+
+_log = logger(__name__)
+
+Context = ServicerContext[bytes, bytes]
+
+
+def path(file: FileDescriptor, service: str, method: str) -> str:
+    """A method's name on the wire. KeyError where the .proto has none such: found at import."""
+    found = file.services_by_name[service].methods_by_name[method]
+    return f"/{found.containing_service.full_name}/{found.name}"
+
+
+def add_service(server: Server, handlers: Mapping[str, grpc.RpcMethodHandler[bytes, bytes]]) -> None:
+    """Serve methods by their paths, all of one service."""
+    service = {full.split("/")[1] for full in handlers}.pop()
+    methods = {full.split("/")[2]: handler for full, handler in handlers.items()}
+    server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(service, methods),))
+
+
+def unary_handler(handle: Callable[[bytes], Awaitable[bytes]]) -> grpc.RpcMethodHandler[bytes, bytes]:
+    """One message in, one out."""
+
+    async def behave(request: bytes, context: Context) -> bytes:
+        try:
+            return await handle(request)
+        except Exception as error:
+            await _abort(context, error)
+
+    return grpc.unary_unary_rpc_method_handler(behave)
+
+
+def client_stream_handler(
+    handle: Callable[[AsyncIterator[bytes]], Awaitable[bytes]],
+) -> grpc.RpcMethodHandler[bytes, bytes]:
+    """Many messages in, one out."""
+
+    async def behave(requests: AsyncIterator[bytes], context: Context) -> bytes:
+        try:
+            return await handle(requests)
+        except Exception as error:
+            await _abort(context, error)
+
+    return grpc.stream_unary_rpc_method_handler(behave)
+
+
+def stream_handler(handle: Callable[[Context], Awaitable[None]]) -> grpc.RpcMethodHandler[bytes, bytes]:
+    """Many messages both ways; `handle` reads and writes the context. It is cancelled when the call is lost."""
+
+    async def behave(_: AsyncIterator[bytes], context: Context) -> None:
+        try:
+            await handle(context)
+        except Exception as error:
+            await _abort(context, error)
+
+    return grpc.stream_stream_rpc_method_handler(behave)
+
+
+async def unary_call(channel: Channel, full: str, request: bytes, deadline_s: float) -> bytes:
+    """Call `full` and wait for its answer, for a server too that is not there yet, up to `deadline_s`.
+
+    Raises CallLost.
+    """
+    call: UnaryUnaryMultiCallable[bytes, bytes] = channel.unary_unary(full)
+    try:
+        return await call(request, timeout=deadline_s, wait_for_ready=True)
+    except AioRpcError as error:
+        raise lost(error) from error
+
+
+def lost(error: AioRpcError) -> CallLost:
+    """What became of a call, in the house's words."""
+    metadata = error.trailing_metadata()
+    given = metadata.get(CODE_KEY) if metadata is not None else None
+    code = given if isinstance(given, str) else None
+    return CallLost(error.details() or error.code().name.lower(), code=code)
+
+
+async def _abort(context: Context, error: Exception) -> NoReturn:
+    status = grpc.StatusCode.INTERNAL
+    if isinstance(error, Refused):
+        status = STATUS[error.reason]
+    elif isinstance(error, WireError):
+        status = grpc.StatusCode.INVALID_ARGUMENT
+    elif isinstance(error, HeadraceError):
+        status = grpc.StatusCode.FAILED_PRECONDITION
+    elif isinstance(error, grpc.aio.AbortError):
+        raise error
+    else:
+        _log.error("a call's handler failed", exc_info=error)
+        await context.abort(status, "internal error")
+    await context.abort(status, str(error), ((CODE_KEY, error.code),))

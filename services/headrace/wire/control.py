@@ -1,0 +1,170 @@
+"""What edges and transcoders say to control: sessions and the fleet's reports.
+
+Law: every call of Sessions has a deadline, and all that can go wrong with one is `Refused`: control's own words where
+it gave them, else `unavailable`. Neighbours: control's gRPC skin implements SessionsHandler and FleetHandler, the edge
+and the transcoder hold the clients; `control_messages` has what they say.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Protocol, TypeVar
+
+from grpc.aio import AioRpcError, Channel, Server, StreamUnaryMultiCallable
+
+from headrace.core.broadcast import Refused, Source, StreamKey
+from headrace.core.broadcast.refusals import Reason
+from headrace.wire import calls
+from headrace.wire.control_messages import (
+    REASON_NUMBERS,
+    Allocated,
+    OpenedSession,
+    PodReport,
+    ReleaseReason,
+    allocated_from_bytes,
+    allocated_to_bytes,
+    opened_from_bytes,
+    opened_to_bytes,
+    reason_from_wire,
+    report_from_bytes,
+    report_to_bytes,
+)
+from headrace.wire.errors import CallLost, WireError
+from headrace.wire.types import parse, require, source_from_wire, source_to_wire
+from headrace.wire.v1 import control_pb2 as pb
+
+__all__ = [
+    "Allocated",
+    "FleetClient",
+    "FleetHandler",
+    "OpenedSession",
+    "PodReport",
+    "ReleaseReason",
+    "SessionsClient",
+    "SessionsHandler",
+    "add_fleet",
+    "add_sessions",
+]
+
+T = TypeVar("T")
+
+OPEN_DEADLINE_S = 10.0  # control may let a publish wait 5 s for the one before it
+ALLOCATE_DEADLINE_S = 10.0
+RELEASE_DEADLINE_S = 5.0
+
+_REASON_CODES = frozenset(reason.value for reason in Reason)
+
+_OPEN_SESSION = calls.path(pb.DESCRIPTOR, "Sessions", "OpenSession")
+_ALLOCATE = calls.path(pb.DESCRIPTOR, "Sessions", "Allocate")
+_RELEASE = calls.path(pb.DESCRIPTOR, "Sessions", "Release")
+_REPORT = calls.path(pb.DESCRIPTOR, "Fleet", "Report")
+
+
+class SessionsHandler(Protocol):
+    """What control does. Each raises Refused, which reaches the caller as it is."""
+
+    async def open_session(self, app: str, key: StreamKey, edge: str, peer: str) -> OpenedSession:
+        """A key was presented: which stream is it, and may it publish now?"""
+
+    async def allocate(self, session_id: str, source: Source) -> Allocated:
+        """The source is described: make the plan (once per run) and name a transcoder."""
+
+    async def release(self, session_id: str, reason: ReleaseReason, *, flushed: bool) -> None:
+        """The publisher is gone; `flushed`: all that it sent is in the log."""
+
+
+FleetHandler = Callable[[AsyncIterator[PodReport]], Awaitable[None]]
+"""Reads one pod's reports to their end, which is the pod's goodbye; it is cancelled when the pod is lost."""
+
+
+class SessionsClient:
+    """Asks control. It waits for one that is not there yet, up to each call's deadline."""
+
+    def __init__(self, channel: Channel) -> None:
+        self._channel = channel
+
+    async def open_session(self, app: str, key: StreamKey, edge: str, peer: str) -> OpenedSession:
+        """`app`: the RTMP application, `edge`: this pod's name, `peer`: the encoder's host:port. Raises Refused."""
+        request = pb.OpenSessionRequest(app=app, key=key.reveal(), edge=edge, peer=peer)
+        return await self._ask(_OPEN_SESSION, request.SerializeToString(), OPEN_DEADLINE_S, opened_from_bytes)
+
+    async def allocate(self, session_id: str, source: Source) -> Allocated:
+        """The run's plan and its transcoders. Raises Refused."""
+        request = pb.AllocateRequest(session_id=session_id, source=source_to_wire(source))
+        return await self._ask(_ALLOCATE, request.SerializeToString(), ALLOCATE_DEADLINE_S, allocated_from_bytes)
+
+    async def release(self, session_id: str, reason: ReleaseReason, *, flushed: bool) -> None:
+        """The publisher is gone. Raises Refused where control could not be told: it finds out by itself, later."""
+        request = pb.ReleaseRequest(session_id=session_id, reason=REASON_NUMBERS[reason], flushed=flushed)
+        await self._ask(_RELEASE, request.SerializeToString(), RELEASE_DEADLINE_S, pb.ReleaseResponse.FromString)
+
+    async def _ask(self, full: str, request: bytes, deadline_s: float, decode: Callable[[bytes], T]) -> T:
+        try:
+            return decode(await calls.unary_call(self._channel, full, request, deadline_s))
+        except CallLost as lost:
+            if lost.code in _REASON_CODES:
+                raise Refused(Reason(lost.code), str(lost)) from lost
+            raise Refused(Reason.UNAVAILABLE, "The service does not answer, try again in a moment.") from lost
+        except WireError as error:
+            raise Refused(Reason.UNAVAILABLE, "The service's answer was not understood, try again.") from error
+
+
+class FleetClient:
+    """Reports to control."""
+
+    def __init__(self, channel: Channel) -> None:
+        self._channel = channel
+
+    async def report(self, reports: AsyncIterator[PodReport]) -> None:
+        """Send what `reports` yields until it ends, which says goodbye. Raises CallLost: then report anew."""
+        method: StreamUnaryMultiCallable[bytes, bytes] = self._channel.stream_unary(_REPORT)
+        call = method()
+        try:
+            async for report in reports:
+                await call.write(report_to_bytes(report))
+            await call.done_writing()
+            await call
+        except AioRpcError as error:
+            raise calls.lost(error) from error
+        except asyncio.InvalidStateError as error:
+            raise CallLost("control ended the call") from error
+        finally:
+            call.cancel()
+
+
+def add_sessions(server: Server, handler: SessionsHandler) -> None:
+    """Let `server` serve Sessions by `handler`."""
+
+    async def open_session(data: bytes) -> bytes:
+        request = parse(pb.OpenSessionRequest, data)
+        key = StreamKey(request.key)
+        return opened_to_bytes(await handler.open_session(request.app, key, request.edge, request.peer))
+
+    async def allocate(data: bytes) -> bytes:
+        request = parse(pb.AllocateRequest, data)
+        require(request, "source")
+        return allocated_to_bytes(await handler.allocate(request.session_id, source_from_wire(request.source)))
+
+    async def release(data: bytes) -> bytes:
+        request = parse(pb.ReleaseRequest, data)
+        reason = reason_from_wire(request.reason)
+        await handler.release(request.session_id, reason, flushed=request.flushed)
+        return pb.ReleaseResponse().SerializeToString()
+
+    calls.add_service(
+        server,
+        {
+            _OPEN_SESSION: calls.unary_handler(open_session),
+            _ALLOCATE: calls.unary_handler(allocate),
+            _RELEASE: calls.unary_handler(release),
+        },
+    )
+
+
+def add_fleet(server: Server, handler: FleetHandler) -> None:
+    """Let `server` serve Fleet by `handler`."""
+
+    async def report(messages: AsyncIterator[bytes]) -> bytes:
+        await handler(report_from_bytes(data) async for data in messages)
+        return pb.ReportResponse().SerializeToString()
+
+    calls.add_service(server, {_REPORT: calls.client_stream_handler(report)})

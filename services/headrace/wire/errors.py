@@ -1,0 +1,27 @@
+"""What can go wrong between two services.
+
+Law: a peer's bad message and a lost call are different things, and neither shows a protobuf or gRPC class.
+"""
+
+from headrace.core.errors import HeadraceError, RemoteProtocolError
+
+
+class WireError(RemoteProtocolError):
+    """A message that is no valid value of the domain: a field is missing, or holds what it must not."""
+
+    code = "bad_message"
+
+
+class CallLost(HeadraceError):
+    """A call that did not end in order: the peer is gone, silent, or ended it with an error.
+
+    `code` is the peer's own code where it gave one, else `call_lost`.
+    """
+
+    code = "call_lost"
+
+
+class CannotListen(HeadraceError):
+    """The server's address is not to be had."""
+
+    code = "cannot_listen"

@@ -1,0 +1,169 @@
+"""The Ingest stream: a publisher's media on its way from edge to transcoder, and the log's progress back.
+
+Law: `Open` comes first and only once, `Hold` or `End` comes last; what breaks that order is a WireError to its sender.
+A write waits for the receiver to read: nothing queues here. Neighbours: the edge's forwarder holds an IngestCall, the
+transcoder's server an IngestStream; `steps` has the messages.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+from grpc.aio import AioRpcError, Channel, Server, StreamStreamMultiCallable, UsageError
+
+from headrace.core.broadcast import Hold
+from headrace.wire import calls
+from headrace.wire.errors import CallLost, WireError
+from headrace.wire.steps import (
+    Accepted,
+    Down,
+    Draining,
+    End,
+    Frames,
+    IngestRefused,
+    Open,
+    Progress,
+    Up,
+    down_from_bytes,
+    down_to_bytes,
+    up_from_bytes,
+    up_to_bytes,
+)
+from headrace.wire.v1 import media_pb2 as pb
+
+__all__ = [
+    "Accepted",
+    "Down",
+    "Draining",
+    "End",
+    "Frames",
+    "Hold",
+    "IngestCall",
+    "IngestClient",
+    "IngestHandler",
+    "IngestLost",
+    "IngestRefused",
+    "IngestStream",
+    "Open",
+    "Progress",
+    "Up",
+    "add_ingest",
+]
+
+OPEN_WITHIN_S = 5.0  # a caller that opens a call has its `Open` at hand
+
+_INGEST = calls.path(pb.DESCRIPTOR, "Ingest", "Ingest")
+
+
+class IngestLost(CallLost):
+    """The call did not end in order: the other side is gone, silent, or failed."""
+
+    code = "ingest_lost"
+
+
+class IngestCall:
+    """The edge's side of one call. One task may write while another reads.
+
+    A task that is cancelled in `read` or `write` (so by a timeout, too) takes the call with it.
+    """
+
+    def __init__(self, channel: Channel) -> None:
+        method: StreamStreamMultiCallable[bytes, bytes] = channel.stream_stream(_INGEST)
+        self._call = method()
+
+    async def write(self, step: Up) -> None:
+        """Send; waits while the transcoder does not read. Raises IngestLost."""
+        try:
+            await self._call.write(up_to_bytes(step))
+        except (AioRpcError, asyncio.InvalidStateError, asyncio.CancelledError) as error:
+            raise self._lost(error) from error
+
+    async def done_writing(self) -> None:
+        """After `Hold` or `End`: nothing more comes."""
+        await self._call.done_writing()
+
+    async def read(self) -> Down | None:
+        """The next message; None once the transcoder has ended the call in order. Raises IngestLost, WireError."""
+        try:
+            data = await self._call.read()
+        except (AioRpcError, asyncio.CancelledError) as error:
+            raise self._lost(error) from error
+        return down_from_bytes(data) if isinstance(data, bytes) else None
+
+    def cancel(self) -> None:
+        """Give the call up; it does nothing where the call is over."""
+        self._call.cancel()
+
+    def _lost(self, error: BaseException) -> BaseException:
+        if isinstance(error, AioRpcError):
+            why = calls.lost(error)
+            return IngestLost(str(why), code=None if why.code == CallLost.code else why.code)
+        task = asyncio.current_task()
+        if isinstance(error, asyncio.CancelledError) and task is not None and task.cancelling():
+            return error
+        return IngestLost("the call is over")
+
+
+class IngestClient:
+    """Opens calls on a channel to one transcoder."""
+
+    def __init__(self, channel: Channel) -> None:
+        self._channel = channel
+
+    def ingest(self) -> IngestCall:
+        """A new call: write `Open`, then read `Accepted` or `IngestRefused`. There is no deadline but the caller's."""
+        return IngestCall(self._channel)
+
+
+class IngestStream:
+    """The transcoder's side of one call. One task may write while another reads."""
+
+    def __init__(self, context: calls.Context) -> None:
+        self._context = context
+        self._finished = False
+
+    async def read(self) -> Frames | Hold | End | None:
+        """The next message; None after `Hold` or `End`. Not reading stops the edge.
+
+        Raises IngestLost where the edge went without either, WireError (which, let through, tells the edge).
+        """
+        step = await self.read_any()
+        if isinstance(step, Open):
+            raise WireError("Open: only the first message may be one")
+        if step is None and not self._finished:
+            raise IngestLost("the edge is gone")
+        if isinstance(step, Frames) and self._finished:
+            raise WireError("Frames: after Hold or End")
+        self._finished = self._finished or isinstance(step, Hold | End)
+        return step
+
+    async def read_any(self) -> Up | None:
+        """The next message whatever it is, None at the end."""
+        data = await self._context.read()
+        return up_from_bytes(data) if isinstance(data, bytes) else None
+
+    async def write(self, step: Down) -> None:
+        """Send. Raises IngestLost."""
+        try:
+            await self._context.write(down_to_bytes(step))
+        except UsageError as error:
+            raise IngestLost("the call is over") from error
+
+
+IngestHandler = Callable[[Open, IngestStream], Awaitable[None]]
+"""Serves one call from its `Open` on: writes `Accepted` (or `IngestRefused`, and returns), reads to the end, returns
+once all is in the log. It is cancelled when the edge is lost. A HeadraceError that it raises ends the edge's call with
+that error's code."""
+
+
+def add_ingest(server: Server, handler: IngestHandler) -> None:
+    """Let `server` serve Ingest calls by `handler`."""
+
+    async def handle(context: calls.Context) -> None:
+        stream = IngestStream(context)
+        async with asyncio.timeout(OPEN_WITHIN_S):
+            opened = await stream.read_any()
+        if not isinstance(opened, Open):
+            raise WireError("Open: the first message must be one")
+        await handler(opened, stream)
+
+    calls.add_service(server, {_INGEST: calls.stream_handler(handle)})
