@@ -112,8 +112,6 @@ class ChunkReader:
             if self._chunk_left == stream.length and len(data) - position >= stream.length:
                 return True  # the usual sound message: one chunk, all here; `_finish` cuts it out
             self._reserved += stream.length
-            if self._reserved > 2 * self.max_message_bytes:
-                raise RtmpLimitExceeded("half messages on many chunk streams", code="too_much_in_progress")
             partial = stream.partial = bytearray()
         # A run: chunks that are wholly here and are followed by this stream's own continuation header. Those headers
         # then lie at a fixed stride and one slice deletion takes them out.
@@ -234,6 +232,9 @@ class ChunkReader:
         if stream.length > self.max_message_bytes:
             message = f"a message of {stream.length} bytes; {self.max_message_bytes} are allowed now"
             raise RtmpLimitExceeded(message, code="message_too_large")
+        # Asked before any of it is taken, so that the answer does not depend on how the bytes were cut.
+        if self._reserved + stream.length > 2 * self.max_message_bytes:
+            raise RtmpLimitExceeded("half messages on many chunk streams", code="too_much_in_progress")
         stream.left = stream.length
         return stream
 

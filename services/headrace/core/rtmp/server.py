@@ -2,7 +2,8 @@
 
 Law: feed bytes with `receive_data`, take events with `next_event` until None, send what `data_to_send` gives.
 Permissions are events answered by id; while a question is open, what depends on the answer is held within a bound, and
-everything else goes on. Nothing unknown ends a connection: it is answered with null, or counted as noise. Neighbours: `_link` below; `edge` is the shell with the socket and the clock.
+everything else goes on. Nothing unknown ends a connection: it is answered with null, or counted as noise.
+Neighbours: `_link` below; `edge` is the shell with the socket and the clock.
 """
 
 from collections import deque
