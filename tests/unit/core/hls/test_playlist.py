@@ -1,0 +1,420 @@
+"""The fold: what is listed when. Rules are those of RFC 8216bis §6.2 and Apple's authoring specification."""
+
+from dataclasses import replace
+from fractions import Fraction
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from headrace.core.broadcast import End, Entry, Gap, Hold, Init, Part, Plan, Profile
+from headrace.core.hls.durations import round_half_up_seconds
+from headrace.core.hls.multivariant import multivariant
+from headrace.core.hls.playlist import RunModel
+from headrace.core.hls.render import media_playlist
+from headrace.core.media import TICKS_PER_S
+from tests.support.runs import (
+    ReadPlaylist,
+    Recorded,
+    chained,
+    init_of,
+    parts_of,
+    plan_of,
+    read_playlist,
+    start_of,
+    whole_run,
+)
+
+
+def folded(entries: list[Entry]) -> RunModel:
+    model = RunModel()
+    for entry, entry_id in chained(entries):
+        model.apply(entry, entry_id)
+    return model
+
+
+def listed(model: RunModel, rung: str) -> list[int]:
+    playlist = model.playlist(rung)
+    return [segment.msn for segment in playlist.segments] if playlist else []
+
+
+def read(model: RunModel, rung: str) -> ReadPlaylist:
+    playlist = model.playlist(rung)
+    assert playlist is not None
+    return read_playlist(media_playlist(playlist))
+
+
+def texts(model: RunModel) -> dict[str, str]:
+    playlists = {rung: model.playlist(rung) for rung in model.rungs}
+    printed = {rung: media_playlist(playlist) for rung, playlist in playlists.items() if playlist}
+    return printed | {"": multivariant(model) or ""}
+
+
+def test_nothing_is_listed_before_the_first_segment_is_whole_in_every_rendition() -> None:
+    plan = plan_of()
+    entries = start_of(plan)
+    for rung in plan.rung_names:
+        model = folded(entries)
+        assert all(model.playlist(name) is None for name in plan.rung_names)
+        assert multivariant(model) is None
+        entries += parts_of(plan, rung, 0)
+    model = folded(entries)
+    assert all(listed(model, rung) == [0] for rung in plan.rung_names)
+
+
+def test_a_segment_appears_only_with_its_last_part() -> None:
+    plan = plan_of(audio=False, profile=Profile(window_s=20))
+    model = folded(whole_run(plan, 3))
+    for entry, entry_id in chained([e for rung in plan.rung_names for e in parts_of(plan, rung, 3)])[:-1]:
+        model.apply(entry, entry_id)
+        assert listed(model, plan.rung_names[0]) == [0, 1, 2]
+
+
+def test_renditions_advance_together_however_far_one_of_them_is_ahead() -> None:
+    plan = plan_of()
+    entries = whole_run(plan, 2)
+    for msn in (2, 3):
+        entries += parts_of(plan, "audio", msn)
+    model = folded(entries)
+    assert {tuple(listed(model, rung)) for rung in plan.rung_names} == {(0, 1)}
+
+
+def test_an_open_segment_of_one_rendition_does_not_hold_the_others_back_at_the_end() -> None:
+    plan = plan_of()
+    entries = whole_run(plan, 2)
+    entries += parts_of(plan, plan.rung_names[0], 2)
+    entries += parts_of(plan, "audio", 2, count=2)
+    model = folded([*entries, End(3 * plan.segment)])
+    assert listed(model, plan.rung_names[0]) == [0, 1, 2]
+    assert listed(model, plan.rung_names[1]) == [0, 1]
+    assert read(model, "audio").segments[-1].extinf == "0.66667"
+
+
+def test_the_end_closes_every_rendition_in_one_step() -> None:
+    plan = plan_of()
+    model = folded(whole_run(plan, 3))
+    assert not any(read(model, rung).ended for rung in plan.rung_names)
+    model.apply(End(3 * plan.segment), "ff")
+    assert all(read(model, rung).ended for rung in plan.rung_names)
+
+
+def test_the_end_removes_nothing_from_any_playlist() -> None:
+    plan = plan_of(window_s=20)
+    model = folded(whole_run(plan, 20))
+    before = {rung: listed(model, rung) for rung in plan.rung_names}
+    model.apply(End(20 * plan.segment), "ff")
+    assert {rung: listed(model, rung) for rung in plan.rung_names} == before
+
+
+def test_a_run_that_ends_before_anything_was_whole_lists_what_there_is() -> None:
+    plan = plan_of()
+    model = folded([*start_of(plan), *parts_of(plan, plan.rung_names[0], 0, count=2), End(60_000)])
+    assert listed(model, plan.rung_names[0]) == [0]
+    assert model.playlist("audio") is None
+    text = multivariant(model)
+    assert text is not None
+    assert text.count("#EXT-X-STREAM-INF") == 1
+    assert "EXT-X-MEDIA" not in text
+
+
+@pytest.mark.parametrize(
+    ("profile", "segment_s", "expected"),
+    [
+        (Profile(window_s=20), 2, 10),
+        (Profile(window_s=60), 2, 30),
+        (Profile(window_s=20, segment_s=10, part_ms=1000), 10, 6),  # Apple's six segments outweigh the window
+    ],
+)
+def test_a_playlist_is_as_short_as_window_and_six_segments_allow(
+    profile: Profile, segment_s: int, expected: int
+) -> None:
+    plan = plan_of(profile)
+    assert plan.segment == segment_s * TICKS_PER_S
+    model = folded(whole_run(plan, 3 * expected))
+    assert listed(model, "audio") == list(range(2 * expected, 3 * expected))
+
+
+def test_a_playlist_is_never_shorter_than_three_target_durations() -> None:
+    profile = Profile(source=True, auto=False, max_gop_s=30, window_s=20)
+    plan = plan_of(profile)
+    slow = replace(plan, target_duration_s=30)
+    model = folded(whole_run(slow, 60))
+    assert len(listed(model, "source")) * slow.segment == 90 * TICKS_PER_S
+
+
+def test_media_sequence_grows_by_one_for_each_segment_that_leaves() -> None:
+    plan = plan_of(window_s=20)
+    model = RunModel()
+    before: ReadPlaylist | None = None
+    for entry, entry_id in chained(whole_run(plan, 25)):
+        model.apply(entry, entry_id)
+        if model.playlist("audio") is None:
+            continue
+        after = read(model, "audio")
+        if before is not None:
+            gone = [s for s in before.segments if s.msn not in {t.msn for t in after.segments}]
+            step = int(after.tags["#EXT-X-MEDIA-SEQUENCE"]) - int(before.tags["#EXT-X-MEDIA-SEQUENCE"])
+            assert step == len(gone)
+        before = after
+    assert before is not None
+    assert before.tags["#EXT-X-MEDIA-SEQUENCE"] == "15"
+
+
+def test_a_segment_with_a_missing_part_is_a_gap_of_its_full_length() -> None:
+    plan = plan_of()
+    video = plan.rung_names[0]
+    entries = whole_run(plan, 1)
+    entries += parts_of(plan, video, 1, gaps=(3,))
+    for rung in plan.rung_names[1:]:
+        entries += parts_of(plan, rung, 1)
+    model = folded(entries)
+    assert [(s.gap, s.extinf) for s in read(model, video).segments] == [(False, "2.00000"), (True, "2.00000")]
+    assert not any(s.gap for s in read(model, "audio").segments)
+
+
+def test_a_part_that_no_init_section_covers_is_never_listed() -> None:
+    plan = plan_of(audio=False)
+    entries = [e for e in whole_run(plan, 4) if not (isinstance(e, Init) and e.rung == plan.rung_names[0])]
+    assert folded(entries).playlist(plan.rung_names[0]) is None
+
+
+def test_entries_that_no_playlist_shows_change_nothing() -> None:
+    plan = plan_of()
+    model = folded(whole_run(plan, 3))
+    before, version = texts(model), model.version
+    model.apply(Hold(3 * plan.segment), "ff")
+    model.apply(Gap("elsewhere", 3, 0, 0, 1, 0, opened=False), "ff")
+    assert texts(model) == before
+    assert model.version == version
+
+
+def test_a_segments_name_changes_with_anything_published_before_its_end() -> None:
+    plan = plan_of(audio=False, profile=Profile(window_s=20))
+    rung = plan.rung_names[0]
+    one = folded([*start_of(plan), *parts_of(plan, rung, 0)])
+    other = folded([*start_of(plan), *parts_of(plan, rung, 0, encoder="another")])
+    first, second = one.segment(rung, 0), other.segment(rung, 0)
+    assert first is not None
+    assert second is not None
+    assert first.name.startswith("0-")
+    assert first.name != second.name
+
+
+def test_a_segment_that_left_the_playlist_can_be_had_for_its_duration_and_longer() -> None:
+    plan = plan_of(window_s=20)
+    model = folded(whole_run(plan, 40))
+    first = listed(model, "audio")[0]
+    lingering = [msn for msn in range(40) if msn < first and model.segment("audio", msn)]
+    assert len(lingering) * plan.segment >= 3 * plan.target_duration_s * TICKS_PER_S
+    assert model.segment("audio", 0) is None
+
+
+def test_an_init_section_can_be_had_by_its_name_alone() -> None:
+    plan = plan_of()
+    model = folded(whole_run(plan, 2))
+    name = read(model, "audio").segments[0].map
+    section = model.init("audio", name)
+    assert section is not None
+    assert section.data == init_of(plan, "audio").data
+    assert model.init(plan.rung_names[0], name) is None
+    assert model.init("audio", "init-00000000.mp4") is None
+
+
+def with_new_encoder(plan: Plan, at: int, segments: int) -> list[Entry]:
+    """A run whose encoders are other builds from segment `at` on."""
+    entries = whole_run(plan, at)
+    entries += [init_of(plan, rung, "other build") for rung in plan.rung_names]
+    for msn in range(at, segments):
+        for rung in plan.rung_names:
+            entries += parts_of(plan, rung, msn, discontinuity=1)
+    return entries
+
+
+def test_a_new_init_section_stands_after_a_discontinuity_in_every_rendition() -> None:
+    plan = plan_of()
+    model = folded(with_new_encoder(plan, 3, 6))
+    for rung in plan.rung_names:
+        playlist = model.playlist(rung)
+        assert playlist is not None
+        lines = media_playlist(playlist).split("\n")
+        assert lines.count("#EXT-X-DISCONTINUITY") == 1
+        at = lines.index("#EXT-X-DISCONTINUITY")
+        assert lines[at + 1].startswith("#EXT-X-MAP:")
+        assert [s.discontinuity for s in read(model, rung).segments] == [0, 0, 0, 1, 1, 1]
+        assert len({s.map for s in read(model, rung).segments}) == 2
+
+
+def test_discontinuity_sequence_grows_when_the_tag_leaves() -> None:
+    plan = plan_of(window_s=20)
+    model = RunModel()
+    seen = set()
+    for entry, entry_id in chained(with_new_encoder(plan, 3, 20)):
+        model.apply(entry, entry_id)
+        if model.playlist("audio"):
+            now = read(model, "audio")
+            seen.add((now.tags["#EXT-X-DISCONTINUITY-SEQUENCE"], now.discontinuity_tags))
+    assert seen == {("0", 0), ("0", 1), ("1", 0)}
+
+
+def test_the_same_init_section_published_again_is_no_new_map() -> None:
+    plan = plan_of()
+    entries = whole_run(plan, 3)
+    entries += [init_of(plan, rung) for rung in plan.rung_names]
+    for rung in plan.rung_names:
+        entries += parts_of(plan, rung, 3)
+    playlist = folded(entries).playlist("audio")
+    assert playlist is not None
+    assert media_playlist(playlist).count("#EXT-X-MAP") == 1
+
+
+def test_a_log_that_starts_anew_later_in_the_run_drops_what_came_before_it() -> None:
+    plan = plan_of(window_s=20)
+    entries = whole_run(plan, 12)
+    for msn in (100, 101):
+        for rung in plan.rung_names:
+            entries += parts_of(plan, rung, msn)
+    model = folded(entries)
+    assert {tuple(listed(model, rung)) for rung in plan.rung_names} == {(100, 101)}
+
+
+def trimmed(recorded: Recorded, keep: int) -> tuple[list[Entry], Recorded]:
+    """Head and window of a log that kept its last `keep` entries."""
+    head: dict[str, Entry] = {}
+    for entry, _ in recorded:
+        if isinstance(entry, Init):
+            head[entry.rung] = entry
+    return [recorded[0][0], *head.values()], recorded[-keep:]
+
+
+@pytest.mark.parametrize("profile", ["auto", "passthrough", "source+auto"])
+@pytest.mark.parametrize("ended", [False, True])
+def test_three_origins_that_began_at_different_points_print_the_same_bytes(profile: str, ended: bool) -> None:
+    plan = plan_of(profile, window_s=20)
+    recorded = chained(whole_run(plan, 30, ended=ended))
+    from_the_start = RunModel()
+    for entry, entry_id in recorded:
+        from_the_start.apply(entry, entry_id)
+    a_segment = 6 * len(plan.rung_names)
+    in_the_middle = RunModel.read(*trimmed(recorded[: 20 * a_segment], 15 * a_segment))
+    for entry, entry_id in recorded[20 * a_segment :]:
+        in_the_middle.apply(entry, entry_id)
+    # It begins within a segment, in another one for some renditions than for others.
+    at_the_end = RunModel.read(*trimmed(recorded, 11 * a_segment - 9))
+    assert texts(from_the_start) == texts(in_the_middle) == texts(at_the_end)
+    assert len(texts(at_the_end)) == len(plan.rung_names) + 1
+
+
+@pytest.mark.parametrize("keep_segments", range(4, 13))
+def test_a_trimmed_log_never_gives_old_segments_a_new_encoders_init(keep_segments: int) -> None:
+    plan = plan_of(window_s=20)
+    recorded = chained(with_new_encoder(plan, 10, 15))
+    a_segment = 6 * len(plan.rung_names)
+    keep = min(len(recorded), keep_segments * a_segment + len(plan.rung_names))
+    whole = RunModel.read([], recorded)
+    part = RunModel.read(*trimmed(recorded, keep))
+    for rung in plan.rung_names:
+        known = {s.msn: s for s in read(whole, rung).segments}
+        assert all(s == known[s.msn] for s in read(part, rung).segments)
+
+
+def test_a_trimmed_log_keeps_old_segments_where_the_same_init_came_again() -> None:
+    plan = plan_of(window_s=20)
+    entries = whole_run(plan, 12)
+    entries += [init_of(plan, rung) for rung in plan.rung_names]
+    for rung in plan.rung_names:
+        entries += parts_of(plan, rung, 12)
+    recorded = chained(entries)
+    whole = RunModel.read([], recorded)
+    part = RunModel.read(*trimmed(recorded, 11 * 6 * len(plan.rung_names)))
+    assert texts(part) == texts(whole)
+
+
+@st.composite
+def histories(draw: st.DrawFn) -> tuple[Plan, list[Entry]]:
+    """Runs with interleaved renditions, odd segment lengths, gaps, new encoders, and perhaps an end."""
+    rungs = ["auto", "passthrough"]
+    plan = plan_of(draw(st.sampled_from(rungs)), audio=draw(st.booleans()), window_s=20)
+    entries = start_of(plan)
+    discontinuity = 0
+    for msn in range(draw(st.integers(1, 24))):
+        if draw(st.integers(0, 9)) == 0 and msn:
+            discontinuity += 1
+            entries += [init_of(plan, rung, f"build {discontinuity}") for rung in plan.rung_names]
+        gaps = draw(st.sampled_from([(), (), (), (2,), (0, 1, 2)]))
+        pending = {
+            r: parts_of(plan, r, msn, gaps=gaps, discontinuity=discontinuity, of=3, count=3) for r in plan.rung_names
+        }
+        while pending:
+            rung = draw(st.sampled_from(sorted(pending)))
+            entries.append(pending[rung].pop(0))
+            if not pending[rung]:
+                del pending[rung]
+    if draw(st.booleans()):
+        entries.append(End(10**9))
+    return plan, entries
+
+
+@given(histories())
+@settings(max_examples=25, deadline=None)
+def test_between_two_refreshes_only_permitted_edits_happen(history: tuple[Plan, list[Entry]]) -> None:
+    plan, entries = history
+    model = RunModel()
+    before: dict[str, ReadPlaylist] = {}
+    ever: dict[tuple[str, int], object] = {}
+    for entry, entry_id in chained(entries):
+        version = model.version
+        model.apply(entry, entry_id)
+        now = {rung: read(model, rung) for rung in plan.rung_names if model.playlist(rung)}
+        if now != before:
+            assert model.version > version
+        for rung, after in now.items():
+            for segment in after.segments:
+                assert ever.setdefault((rung, segment.msn), segment) == segment
+            if rung in before:
+                only_permitted_edits(before[rung], after)
+        if len({after.tags["#EXT-X-MEDIA-SEQUENCE"] for after in now.values()}) > 1:
+            assert model.ended
+        assert len({tuple(s.discontinuity for s in after.segments) for after in now.values()}) <= 1 or model.ended
+        before = now
+
+
+def only_permitted_edits(before: ReadPlaylist, after: ReadPlaylist) -> None:
+    counters = {"#EXT-X-MEDIA-SEQUENCE", "#EXT-X-DISCONTINUITY-SEQUENCE"}
+    fixed = [{name: value for name, value in each.tags.items() if name not in counters} for each in (before, after)]
+    assert fixed[0] == fixed[1]
+    gone = int(after.tags["#EXT-X-MEDIA-SEQUENCE"]) - int(before.tags["#EXT-X-MEDIA-SEQUENCE"])
+    assert 0 <= gone <= len(before.segments)
+    kept = before.segments[gone:]
+    assert after.segments[: len(kept)] == kept
+    tags_gone = int(after.tags["#EXT-X-DISCONTINUITY-SEQUENCE"]) - int(before.tags["#EXT-X-DISCONTINUITY-SEQUENCE"])
+    new_tags = after.segments[-1].discontinuity - before.segments[-1].discontinuity
+    assert after.discontinuity_tags == before.discontinuity_tags - tags_gone + new_tags
+    assert not before.ended
+    if gone:
+        length = sum((Fraction(s.extinf) for s in after.segments), Fraction(0))
+        assert length >= 3 * int(after.tags["#EXT-X-TARGETDURATION"])
+        assert len(after.segments) >= 6
+
+
+@given(histories(), st.data())
+@settings(max_examples=25, deadline=None)
+def test_target_duration_holds_for_every_segment_and_never_changes(
+    history: tuple[Plan, list[Entry]], data: st.DataObject
+) -> None:
+    plan, entries = history
+    model = folded(entries[: data.draw(st.integers(1, len(entries)))])
+    for rung in plan.rung_names:
+        if playlist := model.playlist(rung):
+            assert playlist.target_duration_s == plan.target_duration_s
+            for segment in playlist.segments:
+                assert round_half_up_seconds(segment.end - segment.start) <= playlist.target_duration_s
+
+
+def test_parts_stay_in_the_model_with_all_that_names_their_bytes() -> None:
+    plan = plan_of()
+    segment = folded(whole_run(plan, 1)).segment("audio", 0)
+    parts = [e for e in parts_of(plan, "audio", 0) if isinstance(e, Part)]
+    assert segment is not None
+    assert [(p.start, p.end, p.independent, p.size, p.encoder) for p in segment.pieces] == [
+        (e.start, e.end, e.independent, e.size, e.encoder) for e in parts
+    ]

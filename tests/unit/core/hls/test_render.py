@@ -1,0 +1,113 @@
+"""The text of media playlists."""
+
+import datetime
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from headrace.core.broadcast import End, Entry
+from headrace.core.hls.dates import iso_8601
+from headrace.core.hls.listing import MediaPlaylist
+from headrace.core.hls.playlist import RunModel
+from headrace.core.hls.render import date_ms, media_playlist
+from tests.support.runs import chained, init_of, parts_of, plan_of, read_playlist, whole_run
+
+
+def playlist_of(entries: list[Entry], rung: str) -> MediaPlaylist:
+    playlist = RunModel.read([], chained(entries)).playlist(rung)
+    assert playlist is not None
+    return playlist
+
+
+def test_a_media_playlist_reads_as_the_specification_writes_it() -> None:
+    plan = plan_of()
+    entries = whole_run(plan, 1)
+    entries += parts_of(plan, "audio", 1, gaps=(5,))
+    for rung in plan.rung_names[:-1]:
+        entries += parts_of(plan, rung, 1)
+    entries += [init_of(plan, rung, "other build") for rung in plan.rung_names]
+    for rung in plan.rung_names:
+        entries += parts_of(plan, rung, 2, discontinuity=1)
+    playlist = playlist_of([*entries, End(3 * plan.segment)], "audio")
+    one, two, three = (segment.name for segment in playlist.segments)
+    assert media_playlist(playlist) == (
+        "#EXTM3U\n"
+        "#EXT-X-VERSION:6\n"
+        "#EXT-X-TARGETDURATION:2\n"
+        "#EXT-X-MEDIA-SEQUENCE:0\n"
+        "#EXT-X-DISCONTINUITY-SEQUENCE:0\n"
+        "#EXT-X-INDEPENDENT-SEGMENTS\n"
+        '#EXT-X-MAP:URI="init-a4451ad2.mp4"\n'
+        "#EXT-X-PROGRAM-DATE-TIME:2026-03-01T12:00:00.123Z\n"
+        "#EXTINF:2.00000,\n"
+        f"{one}\n"
+        "#EXT-X-PROGRAM-DATE-TIME:2026-03-01T12:00:02.123Z\n"
+        "#EXT-X-GAP\n"
+        "#EXTINF:2.00000,\n"
+        f"{two}\n"
+        "#EXT-X-DISCONTINUITY\n"
+        '#EXT-X-MAP:URI="init-5b4aef93.mp4"\n'
+        "#EXT-X-PROGRAM-DATE-TIME:2026-03-01T12:00:04.123Z\n"
+        "#EXTINF:2.00000,\n"
+        f"{three}\n"
+        "#EXT-X-ENDLIST\n"
+    )
+
+
+def test_the_version_is_the_lowest_that_knows_map() -> None:
+    playlist = playlist_of(whole_run(plan_of(), 1), "audio")
+    assert read_playlist(media_playlist(playlist)).tags["#EXT-X-VERSION"] == "6"
+
+
+def test_a_sliding_playlist_has_no_type_and_no_end() -> None:
+    text = media_playlist(playlist_of(whole_run(plan_of(), 3), "audio"))
+    assert "PLAYLIST-TYPE" not in text
+    assert "ENDLIST" not in text
+
+
+def test_passthrough_never_promises_independent_segments() -> None:
+    for profile, promised in (("passthrough", False), ("source+auto", True), ("auto", True)):
+        plan = plan_of(profile)
+        for rung in plan.rung_names:
+            text = media_playlist(playlist_of(whole_run(plan, 1), rung))
+            assert ("#EXT-X-INDEPENDENT-SEGMENTS" in text) == promised
+
+
+def test_a_playlist_is_plain_ascii_without_control_characters() -> None:
+    text = media_playlist(playlist_of(whole_run(plan_of(), 3), "audio"))
+    assert text.isascii()
+    assert all(character == "\n" or character.isprintable() for character in text)
+    assert not text.startswith("\ufeff")
+
+
+def test_counters_stand_before_the_first_segment_and_discontinuity_sequence_always() -> None:
+    text = media_playlist(playlist_of(whole_run(plan_of(), 3), "audio"))
+    first = text.index("#EXTINF")
+    assert text.index("#EXT-X-MEDIA-SEQUENCE:") < text.index("#EXT-X-DISCONTINUITY-SEQUENCE:") < first
+
+
+def test_dates_and_target_durations_are_the_same_in_all_renditions() -> None:
+    plan = plan_of()
+    read = [read_playlist(media_playlist(playlist_of(whole_run(plan, 5), rung))) for rung in plan.rung_names]
+    assert len({tuple((s.msn, s.date, s.extinf) for s in each.segments) for each in read}) == 1
+    assert len({tuple(each.tags.items()) for each in read}) == 1
+
+
+def test_a_query_is_repeated_on_every_uri() -> None:
+    playlist = playlist_of(whole_run(plan_of(), 2), "audio")
+    plain, with_query = media_playlist(playlist), media_playlist(playlist, "?token=a%20b")
+    assert with_query.count("?token=a%20b") == 3
+    assert with_query.replace("?token=a%20b", "") == plain
+
+
+@given(st.integers(0, 253_402_300_799_999))
+def test_dates_agree_with_the_calendar(unix_ms: int) -> None:
+    moment = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC) + datetime.timedelta(milliseconds=unix_ms)
+    assert iso_8601(unix_ms) == moment.strftime("%Y-%m-%dT%H:%M:%S.") + f"{unix_ms % 1000:03}Z"
+
+
+@pytest.mark.parametrize(("tick", "ms"), [(0, 0), (44, 0), (45, 1), (90, 1), (134, 1), (135, 2), (180_180, 2002)])
+def test_dates_round_media_time_to_the_nearest_millisecond(tick: int, ms: int) -> None:
+    playlist = playlist_of(whole_run(plan_of(), 1), "audio")
+    assert date_ms(playlist, tick) == playlist.anchor_ms + ms
