@@ -6,7 +6,7 @@ ours: it is logged with its traceback, and the peer learns nothing but that. Nei
 """
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from typing import NoReturn
+from typing import NoReturn, TypeAlias
 
 import grpc
 from google.protobuf.descriptor import FileDescriptor
@@ -35,6 +35,7 @@ STATUS: Mapping[Reason, grpc.StatusCode] = {
 _log = logger(__name__)
 
 Context = ServicerContext[bytes, bytes]
+Handler: TypeAlias = "grpc.RpcMethodHandler[bytes, bytes]"  # generic for the type checker only
 
 
 def path(file: FileDescriptor, service: str, method: str) -> str:
@@ -43,14 +44,14 @@ def path(file: FileDescriptor, service: str, method: str) -> str:
     return f"/{found.containing_service.full_name}/{found.name}"
 
 
-def add_service(server: Server, handlers: Mapping[str, grpc.RpcMethodHandler[bytes, bytes]]) -> None:
+def add_service(server: Server, handlers: Mapping[str, Handler]) -> None:
     """Serve methods by their paths, all of one service."""
     service = {full.split("/")[1] for full in handlers}.pop()
     methods = {full.split("/")[2]: handler for full, handler in handlers.items()}
     server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(service, methods),))
 
 
-def unary_handler(handle: Callable[[bytes], Awaitable[bytes]]) -> grpc.RpcMethodHandler[bytes, bytes]:
+def unary_handler(handle: Callable[[bytes], Awaitable[bytes]]) -> Handler:
     """One message in, one out."""
 
     async def behave(request: bytes, context: Context) -> bytes:
@@ -64,7 +65,7 @@ def unary_handler(handle: Callable[[bytes], Awaitable[bytes]]) -> grpc.RpcMethod
 
 def client_stream_handler(
     handle: Callable[[AsyncIterator[bytes]], Awaitable[bytes]],
-) -> grpc.RpcMethodHandler[bytes, bytes]:
+) -> Handler:
     """Many messages in, one out."""
 
     async def behave(requests: AsyncIterator[bytes], context: Context) -> bytes:
@@ -76,7 +77,7 @@ def client_stream_handler(
     return grpc.stream_unary_rpc_method_handler(behave)
 
 
-def stream_handler(handle: Callable[[Context], Awaitable[None]]) -> grpc.RpcMethodHandler[bytes, bytes]:
+def stream_handler(handle: Callable[[Context], Awaitable[None]]) -> Handler:
     """Many messages both ways; `handle` reads and writes the context. It is cancelled when the call is lost."""
 
     async def behave(_: AsyncIterator[bytes], context: Context) -> None:

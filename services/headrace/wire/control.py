@@ -73,7 +73,8 @@ class SessionsHandler(Protocol):
 
 
 FleetHandler = Callable[[AsyncIterator[PodReport]], Awaitable[None]]
-"""Reads one pod's reports to their end, which is the pod's goodbye; it is cancelled when the pod is lost."""
+"""Reads one pod's reports to their end, which says that the pod is gone. Where it is lost the handler may be cancelled
+instead: gRPC does not promise which of the two is seen first."""
 
 
 class SessionsClient:
@@ -115,7 +116,7 @@ class FleetClient:
         self._channel = channel
 
     async def report(self, reports: AsyncIterator[PodReport]) -> None:
-        """Send what `reports` yields until it ends, which says goodbye. Raises CallLost: then report anew."""
+        """Send what `reports` yields until it ends. Raises CallLost: then report anew."""
         method: StreamUnaryMultiCallable[bytes, bytes] = self._channel.stream_unary(_REPORT)
         call = method()
         try:
