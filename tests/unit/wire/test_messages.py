@@ -1,0 +1,233 @@
+"""Everything that crosses the wire comes back equal; everything else is a WireError."""
+
+from collections.abc import Callable
+from contextlib import suppress
+from fractions import Fraction
+from typing import Any
+
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from headrace.core.broadcast import End, Entry, Epoch, Hold, Init, Plan, Profile, RunId, Source, StreamId
+from headrace.core.media import Frame, Kind
+from headrace.wire import control_messages, log, media, steps, types
+from headrace.wire.control_messages import Allocated, OpenedSession, PodReport, ReleaseReason
+from headrace.wire.errors import WireError
+from headrace.wire.v1 import control_pb2, log_pb2, media_pb2, types_pb2
+from tests.support import broadcasts
+from tests.support.broadcasts import PLAN, SOURCE
+
+u64 = st.integers(0, 2**64 - 1)
+ticks = st.integers(-(2**63), 2**63 - 1)
+names = st.text(max_size=10)
+epochs = st.builds(Epoch, session=st.integers(1, 2**64 - 1), attempt=u64)
+
+ups: st.SearchStrategy[media.Up] = st.one_of(
+    st.builds(
+        media.Open,
+        run=st.text(min_size=1, max_size=10).map(RunId),
+        session=u64,
+        session_id=names,
+        attempt=u64,
+        floor=ticks,
+        plan=broadcasts.plans,
+        source=broadcasts.sources,
+        anchor_ms=ticks,
+    ),
+    st.builds(media.Frames, frames=st.lists(broadcasts.frames, max_size=5)),
+    st.builds(Hold, at=ticks),
+    st.just(media.End()),
+)
+downs: st.SearchStrategy[media.Down] = st.one_of(
+    st.builds(media.Accepted, resume_from=ticks),
+    st.builds(media.IngestRefused, code=names, description=names, fence=st.none() | epochs),
+    st.builds(media.Progress, published_through=ticks, durable_through=ticks),
+    st.just(media.Draining()),
+)
+opened = st.builds(
+    OpenedSession,
+    stream=names.map(StreamId),
+    run=names.map(RunId),
+    session=u64,
+    session_id=names,
+    profile=broadcasts.profiles(),
+)
+allocated = st.builds(Allocated, plan=broadcasts.plans, transcoders=st.lists(names, min_size=1, max_size=3).map(tuple))
+reports = st.builds(
+    PodReport,
+    pod=st.text(min_size=1, max_size=10),
+    target=st.text(min_size=1, max_size=10),
+    version=names,
+    ready=st.booleans(),
+    capacity=u64,
+    used=u64,
+    runs=st.lists(names.map(RunId), max_size=3).map(tuple),
+)
+
+few = settings(max_examples=40)
+
+
+@few
+@given(ups)
+@example(media.Frames([]))
+def test_what_an_edge_sends_arrives_as_it_was(step: media.Up) -> None:
+    assert steps.up_from_bytes(steps.up_to_bytes(step)) == step
+
+
+@few
+@given(downs)
+def test_what_a_transcoder_answers_arrives_as_it_was(step: media.Down) -> None:
+    assert steps.down_from_bytes(steps.down_to_bytes(step)) == step
+
+
+def test_a_frames_kind_comes_back_as_a_kind() -> None:
+    frame = Frame(Kind.AUDIO, True, -5, -5, b"x", -7, 1024, True)
+    step = steps.up_from_bytes(steps.up_to_bytes(media.Frames([frame])))
+    assert isinstance(step, media.Frames)
+    assert step.frames[0].kind is Kind.AUDIO
+
+
+@few
+@given(opened)
+def test_an_opened_session_arrives_as_it_was(answer: OpenedSession) -> None:
+    assert control_messages.opened_from_bytes(control_messages.opened_to_bytes(answer)) == answer
+
+
+@few
+@given(allocated)
+def test_an_allocation_arrives_as_it_was(answer: Allocated) -> None:
+    assert control_messages.allocated_from_bytes(control_messages.allocated_to_bytes(answer)) == answer
+
+
+@few
+@given(reports)
+def test_a_pods_report_arrives_as_it_was(report: PodReport) -> None:
+    assert control_messages.report_from_bytes(control_messages.report_to_bytes(report)) == report
+
+
+@pytest.mark.parametrize("reason", ReleaseReason)
+def test_every_reason_to_release_has_its_number(reason: ReleaseReason) -> None:
+    assert control_messages.reason_from_wire(control_messages.REASON_NUMBERS[reason]) is reason
+
+
+@few
+@given(broadcasts.entries)
+def test_an_entry_comes_back_from_the_log_as_it_was(entry: Entry) -> None:
+    assert log.entry_from_bytes(log.entry_to_bytes(entry)) == entry
+
+
+@few
+@given(broadcasts.plans)
+def test_a_stored_plan_is_exact(plan: Plan) -> None:
+    assert types.plan_from_bytes(types.plan_to_bytes(plan)) == plan
+
+
+@few
+@given(broadcasts.profiles())
+def test_a_profile_arrives_as_it_was(profile: Profile) -> None:
+    assert types.profile_from_wire(types.profile_to_wire(profile)) == profile
+
+
+@few
+@given(broadcasts.sources)
+def test_a_source_arrives_as_it_was(source: Source) -> None:
+    assert types.source_from_wire(types.source_to_wire(source)) == source
+
+
+def test_equal_entries_have_equal_bytes() -> None:
+    one = Init("720p", "avc1.640028", b"moov", 1280, 720, Fraction(48, 2))
+    other = Init("720p", "avc1.640028", b"moov", 1280, 720, Fraction(24))
+    assert log.entry_to_bytes(one) == log.entry_to_bytes(other)
+
+
+def test_an_entry_of_a_later_version_is_none() -> None:
+    later = bytes([15 << 3 | 2, 3]) + b"abc"  # field 15, length-delimited
+    assert log.entry_from_bytes(later) is None
+    assert log.entry_from_bytes(b"") is None
+
+
+def test_a_field_of_a_later_version_is_skipped() -> None:
+    assert log.entry_from_bytes(log.entry_to_bytes(End(90)) + bytes([15 << 3 | 0, 1])) == End(90)
+
+
+DECODERS: list[Callable[[bytes], object]] = [
+    steps.up_from_bytes,
+    steps.down_from_bytes,
+    control_messages.opened_from_bytes,
+    control_messages.allocated_from_bytes,
+    control_messages.report_from_bytes,
+    log.entry_from_bytes,
+    types.plan_from_bytes,
+]
+
+plan = types.plan_to_wire(PLAN)
+source = types.source_to_wire(SOURCE)
+no_rate = types_pb2.Plan(cut=types_pb2.CUT_GRID)
+twins = types_pb2.Plan()
+twins.CopyFrom(plan)
+twins.video.add().CopyFrom(plan.video[0])
+no_video = types_pb2.Source()
+BAD: list[tuple[str, Callable[[bytes], object], Any]] = [
+    ("no step", steps.up_from_bytes, media_pb2.IngestUp()),
+    ("no step", steps.down_from_bytes, media_pb2.IngestDown()),
+    ("kind", steps.up_from_bytes, media_pb2.IngestUp(frames=media_pb2.Frames(frames=[media_pb2.Frame()]))),
+    ("kind", steps.up_from_bytes, media_pb2.IngestUp(frames=media_pb2.Frames(frames=[{"kind": 9}]))),
+    ("run", steps.up_from_bytes, media_pb2.IngestUp(open=media_pb2.Open(plan=plan, source=source))),
+    ("plan", steps.up_from_bytes, media_pb2.IngestUp(open=media_pb2.Open(run="r", source=source))),
+    ("source", steps.up_from_bytes, media_pb2.IngestUp(open=media_pb2.Open(run="r", plan=plan))),
+    ("video", steps.up_from_bytes, media_pb2.IngestUp(open=media_pb2.Open(run="r", plan=plan, source=no_video))),
+    ("denominator", types.plan_from_bytes, no_rate),
+    ("cut", types.plan_from_bytes, types_pb2.Plan(cut=7)),  # type: ignore[arg-type]
+    ("cut", types.plan_from_bytes, types_pb2.Plan()),
+    ("same name", types.plan_from_bytes, twins),
+    ("profile", control_messages.opened_from_bytes, control_pb2.OpenSessionResponse()),
+    ("rung", control_messages.opened_from_bytes, control_pb2.OpenSessionResponse(profile=types_pb2.Profile())),
+    ("plan", control_messages.allocated_from_bytes, control_pb2.AllocateResponse(transcoders=["t"])),
+    ("transcoders", control_messages.allocated_from_bytes, control_pb2.AllocateResponse(plan=plan)),
+    ("pod", control_messages.report_from_bytes, control_pb2.PodReport(target="t")),
+    ("place", log.entry_from_bytes, log_pb2.LogEntry(part=log_pb2.PartEntry())),
+    ("place", log.entry_from_bytes, log_pb2.LogEntry(gap=log_pb2.GapEntry())),
+    ("rung", log.entry_from_bytes, log_pb2.LogEntry(gap=log_pb2.GapEntry(place=log_pb2.Place()))),
+    ("rung", log.entry_from_bytes, log_pb2.LogEntry(init=log_pb2.InitEntry())),
+    ("plan", log.entry_from_bytes, log_pb2.LogEntry(run=log_pb2.RunEntry())),
+]
+
+
+@pytest.mark.parametrize(("word", "decode", "message"), BAD)
+def test_a_message_without_what_it_needs_is_refused_by_the_fields_name(
+    word: str, decode: Callable[[bytes], object], message: Any
+) -> None:
+    with pytest.raises(WireError, match=word):
+        decode(message.SerializeToString())
+
+
+def test_an_unknown_reason_to_release_is_refused() -> None:
+    with pytest.raises(WireError, match="reason"):
+        control_messages.reason_from_wire(0)
+
+
+@settings(max_examples=150)
+@given(st.sampled_from(DECODERS), st.binary(max_size=80))
+def test_any_bytes_are_a_value_or_a_wire_error(decode: Callable[[bytes], object], data: bytes) -> None:
+    with suppress(WireError):
+        decode(data)
+
+
+@settings(max_examples=150)
+@given(st.data())
+def test_a_damaged_message_is_a_value_or_a_wire_error(data: st.DataObject) -> None:
+    decode, whole = data.draw(
+        st.sampled_from(
+            [
+                (steps.up_from_bytes, steps.up_to_bytes(media.Open(RunId("r"), 1, "s", 1, 0, PLAN, SOURCE, 0))),
+                (log.entry_from_bytes, log.entry_to_bytes(Init("720p", "avc1", b"moov", 1280, 720, Fraction(24)))),
+                (types.plan_from_bytes, types.plan_to_bytes(PLAN)),
+            ]
+        )
+    )
+    damaged = bytearray(whole)
+    for _ in range(data.draw(st.integers(1, 3))):
+        damaged[data.draw(st.integers(0, len(damaged) - 1))] = data.draw(st.integers(0, 255))
+    with suppress(WireError):
+        decode(bytes(damaged))
