@@ -1,0 +1,117 @@
+"""Rows of streams, and of requests that may be repeated.
+
+Law: one statement per question; a deleted stream is gone for every reader and stays as a row for its runs' sake.
+"""
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import Row, Select, delete, func, insert, select, tuple_, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from headrace.control.db.runs import LIVE_COLUMNS, live_run_of, with_newest_session
+from headrace.control.db.tables import TENANT, replays, streams
+from headrace.control.model import Replay, Stream
+from headrace.core.broadcast import Profile, StreamId, StreamKey
+
+
+class Streams:
+    """Repository of streams."""
+
+    def __init__(self, connection: AsyncConnection) -> None:
+        self._connection = connection
+
+    async def add(self, stream: Stream, key_digest: str) -> None:
+        """A new stream. Raises Conflict (through the transaction) where the key is in use."""
+        await self._connection.execute(
+            insert(streams).values(
+                id=stream.id,
+                tenant_id=TENANT,
+                name=stream.name,
+                profile=json.dumps(stream.profile_given),
+                key_digest=key_digest,
+                key_hint=stream.key_hint,
+                created_ms=stream.created_ms,
+            )
+        )
+
+    async def get(self, stream: StreamId) -> Stream | None:
+        """The stream and its live run, unless deleted."""
+        row = (await self._connection.execute(_alive().where(streams.c.id == stream))).first()
+        return _stream_of(row) if row else None
+
+    async def by_key(self, key: StreamKey) -> Stream | None:
+        """The stream that this key publishes to."""
+        row = (await self._connection.execute(_alive().where(streams.c.key_digest == key.digest))).first()
+        return _stream_of(row) if row else None
+
+    async def newest(self, limit: int, before: tuple[int, str] | None) -> Sequence[Stream]:
+        """At most `limit` streams, newest first, those after the position (created_ms, id) of an earlier page."""
+        query = _alive().order_by(streams.c.created_ms.desc(), streams.c.id.desc()).limit(limit)
+        if before is not None:
+            query = query.where(tuple_(streams.c.created_ms, streams.c.id) < before)
+        return [_stream_of(row) for row in await self._connection.execute(query)]
+
+    async def count(self) -> int:
+        """How many streams there are."""
+        query = select(func.count()).select_from(streams).where(streams.c.deleted_ms.is_(None))
+        return (await self._connection.execute(query)).scalar_one()
+
+    async def delete(self, stream: StreamId, now_ms: int) -> bool:
+        """Whether the stream was there and is gone now, its key with it."""
+        done = await self._connection.execute(
+            update(streams).where(streams.c.id == stream, streams.c.deleted_ms.is_(None)).values(deleted_ms=now_ms)
+        )
+        return done.rowcount == 1
+
+    async def set_key(self, stream: StreamId, key_digest: str, key_hint: str) -> bool:
+        """Whether the stream is there and has this key now."""
+        done = await self._connection.execute(
+            update(streams)
+            .where(streams.c.id == stream, streams.c.deleted_ms.is_(None))
+            .values(key_digest=key_digest, key_hint=key_hint)
+        )
+        return done.rowcount == 1
+
+    async def replay(self, idempotency_digest: str) -> Replay | None:
+        """What a request with this Idempotency-Key did."""
+        query = select(replays).where(replays.c.key_digest == idempotency_digest)
+        row = (await self._connection.execute(query)).first()
+        return Replay(row.request_digest, row.stream_id, row.salt, row.stream_key_digest) if row else None
+
+    async def keep_replay(self, idempotency_digest: str, replay: Replay, now_ms: int) -> None:
+        """Keep what a repetition needs. Raises Conflict (through the transaction) where another request was faster."""
+        await self._connection.execute(
+            insert(replays).values(
+                key_digest=idempotency_digest,
+                tenant_id=TENANT,
+                request_digest=replay.request_digest,
+                stream_id=replay.stream,
+                salt=replay.salt,
+                stream_key_digest=replay.stream_key_digest,
+                created_ms=now_ms,
+            )
+        )
+
+    async def forget_replays(self, before_ms: int) -> None:
+        """Delete what is older than `before_ms`, salts and all."""
+        await self._connection.execute(delete(replays).where(replays.c.created_ms < before_ms))
+
+
+def _alive() -> Select[Any]:
+    query = select(streams, *LIVE_COLUMNS).select_from(with_newest_session(streams))
+    return query.where(streams.c.tenant_id == TENANT, streams.c.deleted_ms.is_(None))
+
+
+def _stream_of(row: Row[Any]) -> Stream:
+    given = json.loads(row.profile)
+    return Stream(
+        id=row.id,
+        name=row.name,
+        profile=Profile.parse(given),
+        profile_given=given,
+        key_hint=row.key_hint,
+        created_ms=row.created_ms,
+        live=live_run_of(row) if row.live_id is not None else None,
+    )

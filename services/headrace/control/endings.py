@@ -1,0 +1,128 @@
+"""While a run has no session, control is its edge: it ends the runs whose publishers do not come back.
+
+Law: the log first, the database second, both idempotent; so a crash in between leaves a live row that the next sweep
+ends again. A run is ended under a session number that nobody had, so whoever still writes it is fenced.
+Neighbours: `decisions.ending` says when, `sessions` and `registry` end runs at once where they must.
+"""
+
+import asyncio
+from weakref import WeakValueDictionary
+
+from headrace.control import metrics
+from headrace.control.db import Database, DatabaseError
+from headrace.control.decisions.ending import Publisher, run_is_over
+from headrace.control.keys import new_session_id
+from headrace.control.model import LiveRun, SessionState
+from headrace.control.settings import ControlSettings
+from headrace.core.broadcast import Claim, End, Epoch, RunId
+from headrace.livelog.base import Entries, Fenced, LogError, NoRun, RunEnded
+from headrace.runtime.aio.clock import unix_ms
+from headrace.runtime.telemetry.logs import RateLimited, logger
+
+SWEEP_S = 1.0
+
+_log = logger(__name__)
+_end_failed = RateLimited(_log, "a run could not be ended, another try follows")
+_sweep_failed = RateLimited(_log, "the database does not answer")
+
+
+class Endings:
+    """Ends runs, on request and by itself. `healthy` says whether the last sweep reached the database."""
+
+    def __init__(self, settings: ControlSettings, database: Database, log: Entries) -> None:
+        self._settings = settings
+        self._database = database
+        self._log = log
+        self._locks: WeakValueDictionary[RunId, asyncio.Lock] = WeakValueDictionary()
+        self.healthy = False
+
+    async def end(self, run: RunId) -> None:
+        """End `run` in the log and in the database, unless it has ended. Raises LogError, DatabaseError."""
+        async with self._locks.setdefault(run, asyncio.Lock()):
+            if await self._end_in_log(run):
+                async with self._database.write() as tx:
+                    if await tx.runs.end(run, unix_ms()):
+                        metrics.RUNS_ENDED.inc()
+                        _log.info("run ended", extra={"run": run})
+
+    async def forget_lost_runs(self) -> None:
+        """Once, at the start: a run that is live in the database and not the newest in the log is gone with its log.
+
+        A memory log begins empty, so after a restart of one machine that is every run; with a log that outlives control
+        the runs that edges still feed go on.
+        """
+        async with self._database.read() as tx:
+            live = await tx.runs.all_live()
+        for run in live:
+            if run.planned and await self._log.current(run.stream) != run.id:
+                await self.end(run.id)
+
+    async def sweep_for_ever(self) -> None:
+        """End what is over and count what is there, each second."""
+        while True:
+            try:
+                await self.sweep()
+                self.healthy = True
+            except DatabaseError as error:
+                self.healthy = False
+                _sweep_failed({"error": str(error)})
+            await asyncio.sleep(SWEEP_S)
+
+    async def sweep(self) -> None:
+        """One round. Raises DatabaseError; what the log refuses is left for the next round."""
+        async with self._database.read() as tx:
+            live = await tx.runs.all_live()
+            metrics.STREAMS.set(await tx.streams.count())
+        metrics.RUNS_LIVE.set(len(live))
+        for run in live:
+            if run.stream_deleted or self._over(run):
+                try:
+                    await self.end(run.id)
+                except LogError as error:
+                    metrics.END_FAILURES.inc()
+                    _end_failed({"run": run.id, "error": str(error)})
+
+    def _over(self, run: LiveRun) -> bool:
+        session = run.session
+        publisher = {
+            SessionState.ACTIVE: Publisher.PUBLISHING if run.planned else Publisher.DESCRIBING,
+            SessionState.CLOSING: Publisher.AWAY,
+            SessionState.LOST: Publisher.AWAY,
+        }.get(session.state, Publisher.FINISHED)
+        return run_is_over(
+            publisher,
+            session.opened_ms if session.closed_ms is None else session.closed_ms,
+            unix_ms(),
+            continuation_ms=round(self._settings.continuation_window_s * 1000),
+            describe_ms=round(self._settings.allocate_within_s * 1000),
+        )
+
+    async def _end_in_log(self, run: RunId) -> bool:
+        """Whether the log has the run's end (or knows no such run). False: the row says that it ended already."""
+        above = 0
+        while True:
+            async with self._database.write() as tx:
+                number = await tx.runs.raise_number(run, above)
+            if number is None:
+                return False
+            try:
+                await self._append_end(run, Claim(Epoch(number, 1), new_session_id(), new_session_id()))
+            except (NoRun, RunEnded):
+                pass
+            except Fenced as fenced:
+                # A number above ours: the database is older than the log (a restored copy). Go above both, once.
+                if fenced.epoch.session < number or above:
+                    raise
+                above = fenced.epoch.session
+                continue
+            return True
+
+    async def _append_end(self, run: RunId, claim: Claim) -> None:
+        taken = await self._log.takeover(run, claim, 0)
+        await self._log.wait(run)
+        if taken.published < taken.n:
+            await self._log.publish(run, claim, taken.n)
+        at = max((position.start for position in taken.rungs.values()), default=0)
+        staged = await self._log.stage(run, claim, taken.n + 1, End(at))
+        await self._log.wait(run)
+        await self._log.publish(run, claim, staged.n)

@@ -1,0 +1,78 @@
+"""The transcoders, as they report themselves.
+
+Law: soft state in memory; who is silent for `silence_s` is forgotten, and after a restart the reports of as many
+seconds rebuild everything. A promise to place a run counts until the transcoder reports the run itself, or `HOLD_S`.
+"""
+
+from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import dataclass
+
+from headrace.control.decisions.placement import Candidate, choose_transcoders
+from headrace.core.broadcast import RunId
+from headrace.wire.control import PodReport
+
+HOLD_S = 10.0  # an edge dials at once; what has not begun by then was never dialled
+
+
+@dataclass(frozen=True, slots=True)
+class _Hold:
+    pod: str
+    cost: int
+    until_s: float
+
+
+class Fleet:
+    """`clock` gives monotonic seconds."""
+
+    def __init__(self, silence_s: float, clock: Callable[[], float]) -> None:
+        self._silence_s = silence_s
+        self._clock = clock
+        self._started_s = clock()
+        self._reports: dict[str, tuple[PodReport, float]] = {}
+        self._holds: dict[RunId, _Hold] = {}
+
+    def report(self, report: PodReport) -> None:
+        """A pod's word, which replaces its last one."""
+        self._reports[report.pod] = (report, self._clock())
+        for run in report.runs:
+            self._holds.pop(run, None)
+
+    async def serve(self, reports: AsyncIterator[PodReport]) -> None:
+        """One pod's reports to their end, which is its goodbye: the handler of `wire.control`'s Fleet.
+
+        A pod that is lost instead is forgotten by its silence: it may be calling again already.
+        """
+        pod = None
+        async for report in reports:
+            pod = report.pod
+            self.report(report)
+        if pod is not None:
+            self._reports.pop(pod, None)
+
+    def alive(self) -> Sequence[PodReport]:
+        """Who has reported lately."""
+        oldest_s = self._clock() - self._silence_s
+        self._reports = {pod: seen for pod, seen in self._reports.items() if seen[1] > oldest_s}
+        return [report for report, _ in self._reports.values()]
+
+    @property
+    def known(self) -> bool:
+        """Whether every living transcoder had the time to report since this process started."""
+        return bool(self._reports) or self._clock() - self._started_s >= self._silence_s
+
+    def place(self, run: RunId, cost: int) -> tuple[str, ...]:
+        """Targets for `run`: the first holds `cost` (pixels/s) from now on, the others are standbys. Empty: no room."""
+        now_s = self._clock()
+        self._holds = {r: h for r, h in self._holds.items() if h.until_s > now_s and r != run}
+        chosen = choose_transcoders([self._candidate(report) for report in self.alive()], cost)
+        if chosen:
+            self._holds[run] = _Hold(chosen[0].pod, cost, now_s + HOLD_S)
+        return tuple(candidate.target for candidate in chosen)
+
+    def release(self, run: RunId) -> None:
+        """The run is over or will not begin: nothing is held for it."""
+        self._holds.pop(run, None)
+
+    def _candidate(self, report: PodReport) -> Candidate:
+        held = sum(hold.cost for hold in self._holds.values() if hold.pod == report.pod)
+        return Candidate(report.pod, report.target, report.ready, report.capacity, report.used, held)

@@ -1,0 +1,78 @@
+"""Control's composition root.
+
+Law: makes the objects and runs them; no logic. `Sessions` and `Fleet.serve` are the handlers of `wire.control`.
+Neighbours: standalone migrates the database, builds this, mounts `http_app` and awaits `run`.
+"""
+
+import asyncio
+
+from headrace.control import metrics
+from headrace.control.auth import Auth
+from headrace.control.db import Database, migrate
+from headrace.control.endings import Endings
+from headrace.control.fleet import Fleet
+from headrace.control.http import create_app
+from headrace.control.registry import Registry
+from headrace.control.sessions import Sessions
+from headrace.control.settings import ControlSettings
+from headrace.livelog.base import Entries
+from headrace.runtime.aio.clock import monotonic_s
+from headrace.runtime.probes import AsgiApp
+from headrace.wire.channel import listen, make_server, serve
+from headrace.wire.control import add_fleet, add_sessions
+
+__all__ = ["ControlSettings", "Service", "build", "migrate"]
+
+
+class Service:
+    """Control, ready to run: serve `http_app`, and await `run` beside it."""
+
+    def __init__(self, settings: ControlSettings, log: Entries) -> None:
+        self._settings = settings
+        api_key = settings.api_key.get_secret_value()
+        self._database = Database(settings.database_url)
+        self._auth = Auth(api_key, monotonic_s)
+        self._fleet = Fleet(settings.fleet_silence_s, monotonic_s)
+        self._endings = Endings(settings, self._database, log)
+        self._sessions = Sessions(settings, self._database, log, self._fleet, self._endings)
+        self._registry = Registry(self._database, self._endings, api_key)
+        self._stopping = asyncio.Event()
+        metrics.TRANSCODERS.set_function(lambda: len(self._fleet.alive()))
+        self.http_app: AsgiApp = create_app(settings, self._registry, self._auth, self._ready)
+
+    async def run(self) -> None:
+        """Serve edges and transcoders and end runs that are over, until `stop` or cancellation.
+
+        Needs a migrated database. Raises DatabaseError, LogError and CannotListen at the start.
+        """
+        try:
+            await self._endings.forget_lost_runs()
+            server = make_server()
+            add_sessions(server, self._sessions)
+            add_fleet(server, self._fleet.serve)
+            listen(server, self._settings.control_target)
+            async with asyncio.TaskGroup() as group:
+                tasks = [group.create_task(serve(server)), group.create_task(self._endings.sweep_for_ever())]
+                await self._stopping.wait()
+                for task in tasks:
+                    task.cancel()
+        finally:
+            await self._database.close()
+
+    def stop(self) -> None:
+        """Let `run` return after a clean stop."""
+        self._stopping.set()
+
+    def login_url_token(self) -> str:
+        """A one-time token for `/?login=TOKEN`."""
+        return self._auth.new_login_token()
+
+    def _ready(self) -> str:
+        if not self._endings.healthy:
+            return "the database does not answer"
+        return "" if self._fleet.known else "transcoders have not reported yet"
+
+
+def build(settings: ControlSettings, *, log: Entries) -> Service:
+    """Control as `settings` say, with the live log that the other services share."""
+    return Service(settings, log)

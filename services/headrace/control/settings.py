@@ -1,0 +1,39 @@
+"""What control is told at its start.
+
+Law: read once, immutable, passed down.
+"""
+
+from pydantic import SecretStr
+
+from headrace.runtime.config import Settings
+
+
+class ControlSettings(Settings):
+    """`HEADRACE_*` variables of the control service."""
+
+    database_url: str = "sqlite+aiosqlite:///headrace.sqlite3"
+    """SQLAlchemy URL of the database, with an asyncio driver."""
+
+    api_key: SecretStr
+    """The secret of the REST API's clients, at least 128 random bits."""
+
+    control_target: str = "127.0.0.1:7070"
+    """gRPC target to listen on: `host:port` or `unix:/path`."""
+
+    public_rtmp_url: str = "rtmp://127.0.0.1:1935/live"
+    """What encoders enter as server; its application is `live`."""
+
+    public_http_url: str = "http://127.0.0.1:8080"
+    """Where players reach the origin and people the console; no slash at the end."""
+
+    continuation_window_s: float = 15.0
+    """How long a run whose publisher was lost waits before it is ended, seconds."""
+
+    closing_wait_s: float = 5.0
+    """How long a publish waits for the one before it to be flushed into the log, seconds."""
+
+    allocate_within_s: float = 60.0
+    """How long an accepted session may take to describe its source before it counts as failed, seconds."""
+
+    fleet_silence_s: float = 3.0
+    """After how long without a report a transcoder is forgotten, seconds."""

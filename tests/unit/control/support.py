@@ -1,0 +1,189 @@
+"""What control's tests share: a service without sockets, and a log that remembers."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from fractions import Fraction
+from pathlib import Path
+
+import httpx
+from pydantic import SecretStr
+
+from headrace.control.auth import Auth
+from headrace.control.db import Database, migrate
+from headrace.control.endings import Endings
+from headrace.control.fleet import Fleet
+from headrace.control.http import create_app
+from headrace.control.registry import Registry
+from headrace.control.sessions import Sessions
+from headrace.control.settings import ControlSettings
+from headrace.core.broadcast import (
+    AudioSource,
+    Claim,
+    End,
+    Entry,
+    Profile,
+    RunId,
+    Source,
+    StreamId,
+    StreamKey,
+    VideoSource,
+)
+from headrace.livelog.base import Cursor, Fenced, LogError, NoRun, Reading, RunEnded, RungPosition, Staged, Taken
+from headrace.wire.control import PodReport
+
+API_KEY = "test-api-key-of-enough-bits"
+SOURCE = Source(
+    VideoSource("avc1", b"\x01", 1280, 720, Fraction(1), Fraction(30)),
+    AudioSource("mp4a", b"\x12\x10", 48_000, 2, 1024),
+)
+
+
+@dataclass
+class RunLog:
+    """One run in the log, as far as control writes it."""
+
+    claim: Claim
+    rungs: dict[str, RungPosition] = field(default_factory=dict)
+    staged: list[Entry] = field(default_factory=list)
+    publishes: list[int] = field(default_factory=list)
+
+    @property
+    def published(self) -> int:
+        """The last integer that readers see."""
+        return max(self.publishes, default=0)
+
+
+class FakeLog:
+    """The part of a live log that control uses, in memory. `broken`: every call fails."""
+
+    def __init__(self) -> None:
+        self.runs: dict[RunId, RunLog] = {}
+        self.newest: dict[StreamId, RunId] = {}
+        self.broken = False
+
+    def open(self, run: RunId, claim: Claim, *starts: int) -> None:
+        """A transcoder writes `run`: one rung for each next part's start, ticks."""
+        rungs = {f"r{i}": RungPosition(3, 0, start, start, True, "e") for i, start in enumerate(starts)}
+        self.runs[run] = RunLog(claim, rungs)
+
+    def end_of(self, run: RunId) -> End | None:
+        """The run's published end."""
+        log = self.runs[run]
+        return next((e for e in log.staged[: log.published] if isinstance(e, End)), None)
+
+    async def takeover(self, run: RunId, claim: Claim, floor: int, *, open_new: bool = False) -> Taken:
+        log = self._run(run)
+        if any(isinstance(e, End) for e in log.staged):
+            raise RunEnded
+        if claim.epoch <= log.claim.epoch:
+            raise Fenced(log.claim.epoch)
+        log.claim = claim
+        return Taken(len(log.staged), log.published, "", log.rungs)
+
+    async def stage(self, run: RunId, claim: Claim, n: int, entry: Entry, data: bytes | None = None) -> Staged:
+        log = self._run(run)
+        assert claim == log.claim
+        assert n == len(log.staged) + 1
+        log.staged.append(entry)
+        return Staged(n, "")
+
+    async def wait(self, run: RunId) -> bool:
+        self._run(run)
+        return True
+
+    async def publish(self, run: RunId, claim: Claim, n: int) -> None:
+        log = self._run(run)
+        assert claim == log.claim
+        log.publishes.append(n)
+
+    async def set_current(self, stream: StreamId, run: RunId) -> None:
+        if self.broken:
+            raise LogError("broken")
+        self.newest[stream] = run
+
+    async def current(self, stream: StreamId) -> RunId | None:
+        return self.newest.get(stream)
+
+    async def read(self, run: RunId, cursor: Cursor) -> Reading:
+        raise AssertionError("control reads no entries")
+
+    def follow(self, run: RunId, cursor: Cursor) -> AsyncIterator[Reading]:
+        raise AssertionError("control reads no entries")
+
+    def _run(self, run: RunId) -> RunLog:
+        if self.broken:
+            raise LogError("broken")
+        if run not in self.runs:
+            raise NoRun
+        return self.runs[run]
+
+
+class Clock:
+    """Monotonic seconds that a test moves."""
+
+    def __init__(self) -> None:
+        self.now_s = 1000.0
+
+    def __call__(self) -> float:
+        return self.now_s
+
+
+@dataclass
+class Control:
+    """Control's parts, joined as `service` joins them."""
+
+    settings: ControlSettings
+    database: Database
+    log: FakeLog
+    clock: Clock
+    auth: Auth
+    fleet: Fleet
+    endings: Endings
+    sessions: Sessions
+    registry: Registry
+
+    def report(self, *runs: RunId, pod: str = "t1", capacity: int = 10**9, used: int = 0, ready: bool = True) -> None:
+        """A transcoder says what it does."""
+        self.fleet.report(PodReport(pod, f"unix:/{pod}", "1", ready, capacity, used, runs))
+
+    async def stream(self, name: str = "a stream") -> tuple[StreamId, StreamKey]:
+        """A new stream."""
+        stream, key = await self.registry.create(name, "auto", Profile.parse("auto"), None)
+        return stream.id, key
+
+    async def state(self, stream: StreamId) -> str:
+        """Its state, as the API shows it."""
+        return (await self.registry.get(stream)).state.value
+
+    def client(self, **headers: str) -> httpx.AsyncClient:
+        """An HTTP client without a socket; it sends the API key unless `headers` say otherwise."""
+        app = create_app(self.settings, self.registry, self.auth, lambda: "")
+        transport = httpx.ASGITransport(app, raise_app_exceptions=False)
+        given = headers or {"Authorization": f"Bearer {API_KEY}"}
+        return httpx.AsyncClient(transport=transport, base_url="http://control", headers=given)
+
+
+@asynccontextmanager
+async def control(folder: Path, **settings: float) -> AsyncIterator[Control]:
+    """Control on a fresh database in `folder` (or on the one that is there), with some settings of its own."""
+    url = f"sqlite+aiosqlite:///{folder}/control.sqlite3"
+    chosen = ControlSettings(database_url=url, api_key=SecretStr(API_KEY)).model_copy(update=settings)
+    await migrate(url)
+    database, log, clock = Database(url), FakeLog(), Clock()
+    fleet = Fleet(chosen.fleet_silence_s, clock)
+    endings = Endings(chosen, database, log)
+    try:
+        yield Control(
+            chosen,
+            database,
+            log,
+            clock,
+            Auth(API_KEY, clock),
+            fleet,
+            endings,
+            Sessions(chosen, database, log, fleet, endings),
+            Registry(database, endings, API_KEY),
+        )
+    finally:
+        await database.close()

@@ -1,0 +1,138 @@
+"""Control as the edge of runs that have none."""
+
+from pathlib import Path
+
+import pytest
+
+from headrace.control import endings as module
+from headrace.core.broadcast import Claim, End, Epoch, Hold, RunId, StreamId
+from headrace.livelog.base import Fenced
+from headrace.wire.control import ReleaseReason
+from tests.unit.control.support import Control, control
+from tests.unit.control.test_sessions import on_air, publish
+
+
+def after(seconds: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let this many seconds pass on the wall clock of `endings`."""
+    then_ms = module.unix_ms() + round(seconds * 1000)
+    monkeypatch.setattr(module, "unix_ms", lambda: then_ms)
+
+
+async def lost_run(parts: Control) -> tuple[StreamId, RunId]:
+    stream, key = await parts.stream()
+    opened = await on_air(parts, key, 900)
+    await parts.sessions.release(opened.session_id, ReleaseReason.LOST, flushed=True)
+    return stream, opened.run
+
+
+async def test_a_lost_run_is_ended_when_the_window_is_over_and_not_before(
+    parts: Control, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stream, run = await lost_run(parts)
+    after(14, monkeypatch)
+    await parts.endings.sweep()
+    assert await parts.state(stream) == "ending"
+    after(1.1, monkeypatch)
+    await parts.endings.sweep()
+    assert await parts.state(stream) == "idle"
+    assert parts.log.end_of(run) == End(900)
+
+
+async def test_a_run_that_is_published_is_never_swept(parts: Control, monkeypatch: pytest.MonkeyPatch) -> None:
+    stream, key = await parts.stream()
+    await on_air(parts, key, 900)
+    after(100_000, monkeypatch)
+    await parts.endings.sweep()
+    assert await parts.state(stream) == "live"
+
+
+async def test_a_session_that_never_describes_its_source_frees_the_stream(
+    parts: Control, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stream, key = await parts.stream()
+    await publish(parts, key)
+    after(61, monkeypatch)
+    await parts.endings.sweep()
+    assert await parts.state(stream) == "idle"
+
+
+async def test_what_a_writer_left_staged_is_published_before_the_end(parts: Control) -> None:
+    _, run = await lost_run(parts)
+    parts.log.runs[run].staged.append(Hold(450))
+    await parts.endings.end(run)
+    assert parts.log.runs[run].publishes == [1, 2]
+    assert parts.log.runs[run].staged == [Hold(450), End(900)]
+
+
+async def test_an_end_that_the_log_refused_is_tried_again(parts: Control, monkeypatch: pytest.MonkeyPatch) -> None:
+    stream, run = await lost_run(parts)
+    after(16, monkeypatch)
+    parts.log.broken = True
+    await parts.endings.sweep()
+    assert await parts.state(stream) == "ending"
+    parts.log.broken = False
+    await parts.endings.sweep()
+    assert await parts.state(stream) == "idle"
+    assert parts.log.end_of(run) == End(900)
+
+
+async def test_a_fence_above_the_databases_numbers_is_passed(parts: Control) -> None:
+    _, run = await lost_run(parts)
+    parts.log.open(run, Claim(Epoch(40, 3), "another", "w"), 900)
+    await parts.endings.end(run)
+    assert parts.log.end_of(run) == End(900)
+    assert parts.log.runs[run].claim.epoch == (41, 1)
+
+
+async def test_a_fence_that_rises_all_the_time_is_left_to_its_owner(
+    parts: Control, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stream, run = await lost_run(parts)
+    number = 40
+
+    async def takeover(*_: object) -> None:
+        nonlocal number
+        number += 10
+        raise Fenced(Epoch(number, 1))
+
+    monkeypatch.setattr(parts.log, "takeover", takeover)
+    with pytest.raises(Fenced):
+        await parts.endings.end(run)
+    assert await parts.state(stream) == "ending"
+
+
+async def test_ending_twice_ends_once(parts: Control) -> None:
+    _, run = await lost_run(parts)
+    await parts.endings.end(run)
+    await parts.endings.end(run)
+    assert parts.log.runs[run].staged == [End(900)]
+
+
+async def test_a_deleted_streams_run_ends_even_when_the_log_was_away(parts: Control) -> None:
+    stream, key = await parts.stream()
+    opened = await on_air(parts, key, 900)
+    parts.log.broken = True
+    await parts.registry.delete(stream)
+    parts.log.broken = False
+    await parts.endings.sweep()
+    assert parts.log.end_of(opened.run) == End(900)
+
+
+async def test_a_restart_with_an_empty_log_ends_what_was_live(tmp_path: Path) -> None:
+    async with control(tmp_path) as parts:
+        parts.report()
+        stream, key = await parts.stream()
+        await on_air(parts, key, 900)
+    async with control(tmp_path) as parts:
+        await parts.endings.forget_lost_runs()
+        assert await parts.state(stream) == "idle"
+        await publish(parts, key)
+
+
+async def test_a_restart_beside_a_log_that_lives_ends_nothing(tmp_path: Path) -> None:
+    async with control(tmp_path) as parts:
+        parts.report()
+        stream, key = await parts.stream()
+        await on_air(parts, key, 900)
+        await parts.endings.forget_lost_runs()
+        assert await parts.state(stream) == "live"
