@@ -1,0 +1,90 @@
+"""The origin behind the real HTTP server, on a loopback port."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import cast
+
+import httpx
+import pytest
+
+from headrace.core.broadcast import End, RunId, StreamId
+from headrace.livelog.base import LiveLog
+from headrace.origin.service import build
+from headrace.origin.settings import OriginSettings
+from headrace.runtime.lifecycle import listen_tcp, serve_http
+from tests.support.runs import PlaybackLog, part_bytes, parts_of, plan_of, read_playlist, start_of, whole_run
+
+PLAN = plan_of()
+RUN = "r1"
+BASE = f"/live/s1/{RUN}"
+
+
+@pytest.fixture
+def log() -> PlaybackLog:
+    return PlaybackLog(newest={StreamId("s1"): RunId(RUN)})
+
+
+@pytest.fixture
+async def client(log: PlaybackLog) -> AsyncIterator[httpx.AsyncClient]:
+    service = build(OriginSettings(), log=cast(LiveLog, log))
+    sock = listen_tcp("127.0.0.1", 0, "HTTP")
+    async with asyncio.TaskGroup() as group:
+        running = group.create_task(service.run())
+        serving = group.create_task(serve_http(service.http_app, sock))
+        url = f"http://127.0.0.1:{sock.getsockname()[1]}"
+        async with httpx.AsyncClient(base_url=url, timeout=10, trust_env=False) as made:
+            yield made
+        running.cancel()
+        serving.cancel()
+
+
+async def test_a_viewer_gets_playlists_and_bytes(log: PlaybackLog, client: httpx.AsyncClient) -> None:
+    await log.append(RUN, *whole_run(PLAN, 3))
+    master = await client.get("/live/s1/index.m3u8")
+    assert master.headers["content-encoding"] == "gzip"
+    assert master.text.count("#EXT-X-STREAM-INF") == len(PLAN.video)
+    listing = read_playlist((await client.get(f"{BASE}/720p/index.m3u8")).text)
+    segment = await client.get(f"{BASE}/720p/{listing.segments[2].uri}")
+    assert segment.content == b"".join(part_bytes("720p", 2, part) for part in range(6))
+    part = await client.get(f"{BASE}/720p/{listing.segments[2].uri}", headers={"Range": "bytes=5-9"})
+    assert (part.status_code, part.content) == (206, segment.content[5:10])
+
+
+async def test_each_answer_has_one_date_one_length_and_no_transfer_coding(
+    log: PlaybackLog, client: httpx.AsyncClient
+) -> None:
+    await log.append(RUN, *whole_run(PLAN, 3))
+    for method in ("GET", "HEAD"):
+        for path in ("/live/s1/index.m3u8", f"{BASE}/audio/index.m3u8", "/live/nobody/index.m3u8"):
+            headers = (await client.request(method, path)).headers
+            assert len(headers.get_list("date")) == 1
+            assert len(headers.get_list("content-length")) == 1
+            assert "transfer-encoding" not in headers
+
+
+async def test_an_unchanged_playlist_is_not_sent_again(log: PlaybackLog, client: httpx.AsyncClient) -> None:
+    await log.append(RUN, *whole_run(PLAN, 3))
+    first = await client.get(f"{BASE}/audio/index.m3u8")
+    again = await client.get(f"{BASE}/audio/index.m3u8", headers={"If-None-Match": first.headers["etag"]})
+    assert (again.status_code, again.content) == (304, b"")
+    assert again.headers["etag"] == first.headers["etag"]
+
+
+async def test_climbing_out_of_the_tree_leads_nowhere(client: httpx.AsyncClient) -> None:
+    for path in ("/live/s1/%2e%2e/%2e%2e/etc/passwd", "/live/s1/..%2f..%2findex.m3u8", "/live/s1/r1/%00/index.m3u8"):
+        assert (await client.get(path)).status_code == 404
+
+
+async def test_a_viewer_who_waits_sees_the_first_segment_and_the_end(
+    log: PlaybackLog, client: httpx.AsyncClient
+) -> None:
+    await log.append(RUN, *start_of(PLAN))
+    async with asyncio.TaskGroup() as group:
+        waiting = group.create_task(client.get("/live/s1/index.m3u8"))
+        await asyncio.sleep(0.1)
+        assert not waiting.done()
+        await log.append(RUN, *(e for rung in PLAN.rung_names for e in parts_of(PLAN, rung, 0)))
+    assert waiting.result().status_code == 200
+    await log.append(RUN, End(PLAN.segment))
+    for rung in PLAN.rung_names:
+        assert (await client.get(f"{BASE}/{rung}/index.m3u8")).text.endswith("#EXT-X-ENDLIST\n")

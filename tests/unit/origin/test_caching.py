@@ -1,0 +1,98 @@
+"""Segments joined from parts, once."""
+
+import asyncio
+from dataclasses import replace
+from typing import cast
+
+import pytest
+
+from headrace.core.broadcast import RunId
+from headrace.core.hls.listing import Segment
+from headrace.core.hls.playlist import RunModel
+from headrace.livelog.base import LiveLog, LogError
+from headrace.origin.caching import SegmentCache
+from tests.support.runs import PlaybackLog, chained, part_bytes, plan_of, whole_run
+
+RUN = RunId("r1")
+
+
+@pytest.fixture(scope="module")
+def segments() -> list[Segment]:
+    playlist = RunModel.read([], chained(whole_run(plan_of(), 4))).playlist("audio")
+    assert playlist is not None
+    return list(playlist.segments)
+
+
+def cache_over(log: PlaybackLog, max_bytes: int = 10**6) -> SegmentCache:
+    return SegmentCache(cast(LiveLog, log), max_bytes)
+
+
+async def test_a_segment_is_its_parts_bytes_in_order(log: PlaybackLog, segments: list[Segment]) -> None:
+    body = await cache_over(log).get(RUN, "audio", segments[1])
+    assert body == b"".join(part_bytes("audio", 1, part) for part in range(6))
+
+
+async def test_many_who_ask_at_once_cost_one_fetch(log: PlaybackLog, segments: list[Segment]) -> None:
+    cache = cache_over(log)
+    async with asyncio.TaskGroup() as group:
+        asked = [group.create_task(cache.get(RUN, "audio", segments[0])) for _ in range(20)]
+    assert len({task.result() for task in asked}) == 1
+    assert log.calls["get"] == 6
+    await cache.get(RUN, "audio", segments[0])
+    assert log.calls["get"] == 6
+
+
+async def test_many_who_ask_for_an_expired_segment_cost_one_fetch(log: PlaybackLog, segments: list[Segment]) -> None:
+    log.expired.add(("audio", 0))
+    cache = cache_over(log)
+    async with asyncio.TaskGroup() as group:
+        asked = [group.create_task(cache.get(RUN, "audio", segments[0])) for _ in range(20)]
+    assert {task.result() for task in asked} == {None}
+    assert log.calls["get"] == 1
+
+
+async def test_what_expired_is_never_remembered(log: PlaybackLog, segments: list[Segment]) -> None:
+    log.expired.add(("audio", 0))
+    cache = cache_over(log)
+    assert await cache.get(RUN, "audio", segments[0]) is None
+    log.expired.clear()
+    assert await cache.get(RUN, "audio", segments[0]) is not None
+
+
+async def test_the_longest_unused_leave_first_and_the_bound_holds(log: PlaybackLog, segments: list[Segment]) -> None:
+    size = segments[0].size
+    cache = cache_over(log, 2 * size)
+    for wanted, fetched in ((0, 6), (1, 12), (0, 12), (2, 18), (0, 18), (1, 24)):
+        await cache.get(RUN, "audio", segments[wanted])
+        assert log.calls["get"] == fetched, wanted
+
+
+async def test_a_segment_larger_than_the_bound_is_served_but_not_kept(
+    log: PlaybackLog, segments: list[Segment]
+) -> None:
+    cache = cache_over(log, segments[0].size - 1)
+    assert await cache.get(RUN, "audio", segments[0]) is not None
+    assert await cache.get(RUN, "audio", segments[0]) is not None
+    assert log.calls["get"] == 12
+
+
+async def test_a_fetch_that_fails_or_is_cancelled_leaves_the_next_to_try(
+    log: PlaybackLog, segments: list[Segment]
+) -> None:
+    cache = cache_over(log)
+    log.failures.append(LogError("down"))
+    with pytest.raises(LogError):
+        await cache.get(RUN, "audio", segments[0])
+    async with asyncio.TaskGroup() as group:
+        first = group.create_task(cache.get(RUN, "audio", segments[0]))
+        await asyncio.sleep(0)
+        second = group.create_task(cache.get(RUN, "audio", segments[0]))
+        await asyncio.sleep(0)
+        first.cancel()
+    assert second.result() is not None
+
+
+async def test_bytes_of_another_size_than_published_are_not_served(log: PlaybackLog, segments: list[Segment]) -> None:
+    first = segments[0].pieces[0]
+    shorter = replace(segments[0], pieces=(replace(first, size=first.size - 1), *segments[0].pieces[1:]))
+    assert await cache_over(log).get(RUN, "audio", shorter) is None

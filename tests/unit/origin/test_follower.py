@@ -1,0 +1,158 @@
+"""Following runs."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import cast
+
+import pytest
+
+from headrace.core.broadcast import End, RunId
+from headrace.livelog.base import Cursor, LiveLog, LogError, NoRun
+from headrace.origin import follower as module
+from headrace.origin.follower import FollowedRun, Follower, Unavailable
+from tests.support.runs import PlaybackLog, parts_of, plan_of, whole_run
+
+PLAN = plan_of(window_s=20)
+RUN = RunId("r1")
+
+
+@pytest.fixture
+def quick_sweeps(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "SWEEP_S", 0.0)
+
+
+@pytest.fixture
+async def follower(log: PlaybackLog) -> AsyncIterator[Follower]:
+    made = Follower(cast(LiveLog, log), idle_s=60)
+    async with asyncio.TaskGroup() as group:
+        task = group.create_task(made.run())
+        yield made
+        task.cancel()
+
+
+async def settle() -> None:
+    """Let every task that can go on do so."""
+    for _ in range(20):
+        await asyncio.sleep(0)
+
+
+def last_msn(followed: FollowedRun) -> int:
+    playlist = followed.model.playlist("audio")
+    assert playlist is not None
+    return playlist.segments[-1].msn
+
+
+async def test_many_who_ask_at_once_cost_one_reading(log: PlaybackLog, follower: Follower) -> None:
+    await log.append(RUN, *whole_run(PLAN, 3))
+    async with asyncio.TaskGroup() as group:
+        asked = [group.create_task(follower.get(RUN)) for _ in range(50)]
+    assert len({id(task.result()) for task in asked}) == 1
+    assert log.calls["follow"] == 1
+
+
+async def test_a_followed_run_grows_with_the_log(log: PlaybackLog, follower: Follower) -> None:
+    await log.append(RUN, *whole_run(PLAN, 3))
+    followed = await follower.get(RUN)
+    before = followed.pages.media("audio", "")
+    await log.append(RUN, *(e for rung in PLAN.rung_names for e in parts_of(PLAN, rung, 3)))
+    assert await followed.until(lambda: last_msn(followed) == 3, 1)
+    assert followed.pages.media("audio", "") != before
+
+
+async def test_an_unknown_run_is_not_remembered(log: PlaybackLog, follower: Follower) -> None:
+    with pytest.raises(NoRun):
+        await follower.get(RUN)
+    await log.append(RUN, *whole_run(PLAN, 1))
+    assert (await follower.get(RUN)).read
+
+
+async def test_a_run_is_forgotten_when_nobody_asked_for_a_while(
+    log: PlaybackLog, quick_sweeps: None, follower: Follower, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now_s = [1000.0]
+    monkeypatch.setattr(module, "monotonic_s", lambda: now_s[0])
+    await log.append(RUN, *whole_run(PLAN, 1))
+    followed = await follower.get(RUN)
+    now_s[0] += 59
+    await settle()
+    assert not followed.over
+    assert await follower.get(RUN) is followed
+    now_s[0] += 59
+    await settle()
+    assert not followed.over
+    now_s[0] += 1
+    await settle()
+    assert followed.over
+    assert await follower.get(RUN) is not followed
+
+
+async def test_a_log_that_fails_is_read_again_from_where_it_was(
+    log: PlaybackLog, follower: Follower, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "FIRST_PAUSE_S", 0.01)
+    await log.append(RUN, *whole_run(PLAN, 3))
+    followed = await follower.get(RUN)
+    model = followed.model
+    await log.fail(LogError("away"))
+    await settle()
+    assert last_msn(followed) == 2
+    await log.append(RUN, *(e for rung in PLAN.rung_names for e in parts_of(PLAN, rung, 3)))
+    assert await followed.until(lambda: last_msn(followed) == 3, 1)
+    assert followed.model is model
+    assert log.calls["follow"] == 2
+
+
+async def test_a_reading_of_the_whole_window_replaces_what_was_known(log: PlaybackLog, follower: Follower) -> None:
+    await log.append(RUN, *whole_run(PLAN, 20))
+    followed = await follower.get(RUN)
+    before = followed.pages.media("audio", "")
+    log.trimmed = 11 * 6 * len(PLAN.rung_names)  # far beyond the cursor that the next reading starts from
+    followed.take(await log.read(RUN, Cursor(3, "elsewhere")))
+    after = followed.pages.media("audio", "")
+    assert before is not None
+    assert after is not None
+    assert after.plain.split(b"\n")[-4:] == before.plain.split(b"\n")[-4:]
+    assert after.plain != before.plain
+
+
+async def test_a_bug_in_one_run_leaves_the_others_alone(log: PlaybackLog, follower: Follower) -> None:
+    await log.append(RUN, *whole_run(PLAN, 1))
+    await log.append("r2", *whole_run(PLAN, 1))
+    good = await follower.get(RUN)
+    log.failures.append(RuntimeError("a bug"))
+    with pytest.raises(NoRun):
+        await follower.get(RunId("r2"))
+    assert not good.over
+    assert (await follower.get(RunId("r2"))).read
+
+
+async def test_an_ended_run_is_read_no_more_but_still_known(log: PlaybackLog, follower: Follower) -> None:
+    await log.append(RUN, *whole_run(PLAN, 2), End(2 * PLAN.segment))
+    followed = await follower.get(RUN)
+    await settle()
+    assert followed.model.ended
+    assert await follower.get(RUN) is followed
+    assert log.calls["follow"] == 1
+
+
+async def test_nothing_is_followed_before_the_start_and_after_the_stop(
+    log: PlaybackLog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "FIRST_READING_S", 0.01)
+    await log.append(RUN, *whole_run(PLAN, 1))
+    follower = Follower(cast(LiveLog, log), idle_s=60)
+    with pytest.raises(Unavailable):
+        await follower.get(RUN)
+    async with asyncio.TaskGroup() as group:
+        task = group.create_task(follower.run())
+        followed = await follower.get(RUN)
+        task.cancel()
+    assert followed.over
+    with pytest.raises(Unavailable):
+        await follower.get(RUN)
+
+
+async def test_a_wait_ends_with_its_deadline(log: PlaybackLog, follower: Follower) -> None:
+    await log.append(RUN, *whole_run(PLAN, 1))
+    followed = await follower.get(RUN)
+    assert not await followed.until(lambda: False, 0.01)
