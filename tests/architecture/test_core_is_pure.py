@@ -112,7 +112,7 @@ def test_every_error_of_core_stands_on_the_bases_of_core() -> None:
 def test_a_planted_import_is_found(tmp_path: Path, statement: str) -> None:
     services = copy_of_services(tmp_path)
     plant(services, "headrace/core/media/planted.py", statement)
-    assert len(strangers(services, CORE)) == 1
+    assert any("media.planted imports" in stranger for stranger in strangers(services, CORE))
 
 
 @pytest.mark.parametrize(
@@ -121,17 +121,17 @@ def test_a_planted_import_is_found(tmp_path: Path, statement: str) -> None:
 def test_an_import_planted_in_the_decisions_is_found(tmp_path: Path, statement: str) -> None:
     services = copy_of_services(tmp_path)
     plant(services, "headrace/control/decisions/planted.py", statement)
-    assert len(strangers(services, "headrace.control.decisions")) == 1
+    assert any("planted imports" in stranger for stranger in strangers(services, "headrace.control.decisions"))
 
 
 @pytest.mark.parametrize("source", ["text = open('/etc/passwd').read()", "async def wait() -> None: ...", "print(1)"])
 def test_a_planted_effect_is_found(tmp_path: Path, source: str) -> None:
     services = copy_of_services(tmp_path)
     plant(services, "headrace/core/planted.py", source)
-    assert len(list(effects(services, CORE))) == 1
+    assert any(effect.startswith("planted.py") for effect in effects(services, CORE))
 
 
 def test_a_planted_error_without_a_base_is_found(tmp_path: Path) -> None:
     services = copy_of_services(tmp_path)
     plant(services, "headrace/core/flv/planted.py", "class PlantedError(ValueError): ...")
-    assert list(homeless_errors(services)) == ["planted.py: PlantedError is a ValueError"]
+    assert "planted.py: PlantedError is a ValueError" in homeless_errors(services)

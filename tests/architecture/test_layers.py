@@ -45,8 +45,8 @@ PLANTS = [
     Plant(
         "layers",
         "headrace/edge/planted_neighbour.py",
-        "import headrace.transcoder.service",
-        "headrace.edge.planted_neighbour -> headrace.transcoder.service",
+        "import headrace.transcoder",
+        "headrace.edge.planted_neighbour -> headrace.transcoder",
     ),
     Plant(
         "layers",

@@ -49,7 +49,7 @@ def test_every_service_has_a_composition_root_and_runs_alone() -> None:
 def test_a_planted_side_door_is_found(tmp_path: Path, statement: str) -> None:
     services = copy_of_services(tmp_path)
     plant(services, "headrace/standalone/planted.py", statement)
-    assert len(side_doors(services)) == 1
+    assert any("standalone.planted imports" in door for door in side_doors(services))
 
 
 def test_a_service_without_a_front_door_is_found(tmp_path: Path) -> None:
