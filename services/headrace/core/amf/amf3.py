@@ -114,14 +114,12 @@ class Amf3Reader:
     def _u29(self) -> int:
         """§1.3.1: seven bits a byte, the fourth byte gives eight."""
         value = 0
-        for index in range(4):
+        for _ in range(3):
             byte = self._take(1)[0]
-            if index == 3:
-                return value << 8 | byte
             value = value << 7 | byte & 0x7F
             if byte < 0x80:
-                break
-        return value
+                return value
+        return value << 8 | self._take(1)[0]
 
     def _double(self) -> float:
         number: float = _DOUBLE.unpack(self._take(8))[0]

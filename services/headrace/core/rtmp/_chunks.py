@@ -152,13 +152,11 @@ class ChunkReader:
         return bytes(partial)
 
     def _drop(self, stream: _ChunkStream) -> None:
+        """Give up the message in progress; only ever between two chunks."""
         self.noise["message_dropped"] += 1
-        if stream.partial is not None:
-            self._reserved -= stream.length
-            stream.partial = None
+        self._reserved -= stream.length
+        stream.partial = None
         stream.left = 0
-        if self._current is stream:
-            self._current = None
 
     def _read_header(self) -> _ChunkStream | None:
         """One chunk header (§5.3.1). None, with nothing consumed, until it is wholly here."""

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from headrace.core.amf import Value, decode_values, encode_values
 from headrace.core.rtmp._messages import COMMAND, COMMAND_AMF3, DATA_AMF3, Message
+from headrace.core.rtmp.limits import MAX_DATA_MESSAGE_BYTES
 
 CONNECT_SUCCESS = "NetConnection.Connect.Success"
 PUBLISH_START = "NetStream.Publish.Start"
@@ -49,9 +50,12 @@ class Command(NamedTuple):
 def message_values(message: Message) -> list[Value]:
     """The AMF values of a command or data message, as far as they can be read.
 
-    Types 15 and 17 put a format byte 0 before AMF0 values, which may switch to AMF3 one by one.
+    Types 15 and 17 put a format byte 0 before AMF0 values, which may switch to AMF3 one by one. Nothing is read out of
+    a message too large to be worth it.
     """
     payload = message.payload
+    if len(payload) > MAX_DATA_MESSAGE_BYTES:
+        return []
     if message.type in (COMMAND_AMF3, DATA_AMF3) and payload[:1] == b"\0":
         payload = payload[1:]
     return decode_values(payload).values
@@ -66,6 +70,14 @@ def read_command(message: Message) -> Command | None:
     if not isinstance(transaction_id, (int, float)):
         transaction_id = 0.0
     return Command(values[0], transaction_id, values[2:], message.stream_id, message.type == COMMAND_AMF3)
+
+
+def read_metadata(message: Message) -> dict[str, Value] | None:
+    """The properties in a data message that is onMetaData, with or without @setDataFrame before it; else None."""
+    values = message_values(message)
+    if "onMetaData" not in values[:2]:
+        return None
+    return next((value for value in values if isinstance(value, dict)), None)
 
 
 def command(name: str, transaction_id: float, *arguments: Value, stream_id: int = 0, amf3: bool = False) -> Message:

@@ -16,6 +16,7 @@ from headrace.core.rtmp._link import Link
 from headrace.core.rtmp._messages import Message
 from headrace.core.rtmp._streams import Phase, Stream, StreamTable
 from headrace.core.rtmp._timers import Timers
+from headrace.core.rtmp._waiting import WaitingRoom
 from headrace.core.rtmp.errors import RtmpError, RtmpLimitExceeded, RtmpUsageError
 from headrace.core.rtmp.events import (
     AudioReceived,
@@ -28,12 +29,10 @@ from headrace.core.rtmp.events import (
     ServerEvent,
     VideoReceived,
 )
-from headrace.core.rtmp.limits import DEFAULT_LIMITS, MAX_DATA_MESSAGE_BYTES, OUT_CHUNK_BYTES, Limits
+from headrace.core.rtmp.limits import DEFAULT_LIMITS, OUT_CHUNK_BYTES, Limits
 from headrace.core.rtmp.target import parse_publish_target
 
 COMMAND_CSID, STATUS_CSID = 3, 5
-HELD_MESSAGE_BYTES = 128
-"""What a held message costs besides its payload, so that empty ones count as well."""
 
 
 class ServerConnection:
@@ -54,8 +53,7 @@ class ServerConnection:
         self._connected = False
         self._asked: dict[int, tuple[Stream, Command]] = {}  # open publish questions
         self._held: list[Message] = []  # behind the connect question
-        self._held_bytes = 0
-        self._replay: deque[Message] = deque()  # held no longer; goes before new messages
+        self._waiting = WaitingRoom(limits.max_pending_bytes)
         self._fc_publish = False
         self._close_reason: str | None = None
         self._timers = Timers(limits)
@@ -70,13 +68,13 @@ class ServerConnection:
 
     def next_event(self) -> ServerEvent | None:
         """The next event, or None until more bytes or an answer come. Raises RtmpError, RtmpLimitExceeded, no other."""
-        link = self._link
+        link, released = self._link, self._waiting.released
         while True:
             if self._events:
                 return self._events.popleft()
             if link.events:
                 return link.events.popleft()
-            message = self._replay.popleft() if self._replay else link.next_message()
+            message = released.popleft() if released else link.next_message()
             if message is not None:
                 event = self._receive(message)
                 if event is not None:
@@ -109,7 +107,7 @@ class ServerConnection:
             self._link.writer.chunk_size = OUT_CHUNK_BYTES
             self._send(c.connect_answer(self._connect))
             self._timers.pinged(self._link.now_ms)
-            self._release(self._held)
+            self._waiting.release(self._held)
         elif (question := self._question(request_id)) is not None:
             stream, request = question
             stream.phase = Phase.LIVE
@@ -119,7 +117,7 @@ class ServerConnection:
                 started = c.status("status", c.PUBLISH_START, "Publishing.")
                 self._send(c.command("onFCPublish", 0, None, started, amf3=request.amf3))
             self._send(c.on_status(stream.id, "status", c.PUBLISH_START, "Publishing.", amf3=request.amf3))
-            self._release(stream.held)
+            self._waiting.release(stream.held)
 
     def reject(self, request_id: int, code: str, description: str) -> None:
         """Say no, with a status word that encoders show, such as "NetStream.Publish.BadName".
@@ -129,7 +127,7 @@ class ServerConnection:
         if request_id == self._connect_id and self._connect is not None:
             self._connect_id = None
             self._send(c.error(self._connect, None, c.status("error", code, description)))
-            self._drop_held(self._held)
+            self._waiting.drop(self._held)
             self._close_reason = "connect_rejected"
         elif (question := self._question(request_id)) is not None:
             stream, request = question
@@ -204,7 +202,7 @@ class ServerConnection:
                 return None
         if self._connect_id is not None:
             self._hold(self._held, message)
-        elif len(payload) > MAX_DATA_MESSAGE_BYTES or (command := c.read_command(message)) is None:
+        elif (command := c.read_command(message)) is None:
             self._link.noise["unreadable_command"] += 1
         elif self._connected:
             self._obey(command)
@@ -218,9 +216,8 @@ class ServerConnection:
         """What is rare on a live stream: metadata, aggregates, oddities."""
         noise = self._link.noise
         if message.type in (m.DATA, m.DATA_AMF3):
-            values = [] if len(message.payload) > MAX_DATA_MESSAGE_BYTES else c.message_values(message)
-            properties = next((value for value in values if isinstance(value, dict)), None)
-            if "onMetaData" in values[:2] and properties is not None:
+            properties = c.read_metadata(message)
+            if properties is not None:
                 return MetadataReceived(message.stream_id, message.timestamp, properties)
             noise["unknown_data"] += 1
         elif message.type == m.AGGREGATE:
@@ -229,7 +226,7 @@ class ServerConnection:
                 noise["bad_aggregate"] += 1
             else:
                 known = [part for part in parts if part.type in (m.AUDIO, m.VIDEO, m.DATA)]
-                self._replay.extendleft(reversed(known))
+                self._waiting.released.extendleft(reversed(known))
         elif message.type == m.VIDEO:
             noise["empty_video"] += 1
         else:
@@ -251,7 +248,7 @@ class ServerConnection:
                 self._send(c.on_status(command.stream_id, "error", c.PLAY_NOT_FOUND, no_play, amf3=command.amf3))
                 return
             case "_result" | "_error" | "onStatus":
-                return  # answers to questions that we never ask
+                return  # answers to questions that were never asked
             case "FCPublish":
                 self._fc_publish = True
             case "FCUnpublish":
@@ -308,24 +305,16 @@ class ServerConnection:
 
     def _stop(self, stream: Stream) -> None:
         stream.phase = Phase.IDLE
-        self._drop_held(stream.held)
+        self._waiting.drop(stream.held)
 
     # --- small things
 
-    def _hold(self, held: list[Message], message: Message) -> None:
-        self._held_bytes += len(message.payload) + HELD_MESSAGE_BYTES
-        if self._held_bytes > self._limits.max_pending_bytes:
-            self._link.error = RtmpLimitExceeded("too much sent before the answer", code="too_much_before_accept")
-            raise self._link.error
-        held.append(message)
-
-    def _drop_held(self, held: list[Message]) -> None:
-        self._held_bytes -= sum(len(message.payload) + HELD_MESSAGE_BYTES for message in held)
-        held.clear()
-
-    def _release(self, held: list[Message]) -> None:
-        self._replay.extend(held)
-        self._drop_held(held)
+    def _hold(self, queue: list[Message], message: Message) -> None:
+        try:
+            self._waiting.hold(queue, message)
+        except RtmpLimitExceeded as error:
+            self._link.error = error
+            raise
 
     def _take_id(self) -> int:
         self._next_id += 1
