@@ -1,0 +1,63 @@
+"""The RTMP port: accepts connections and owns their sessions.
+
+Law: one session's failure is its own; when the listener stops, every publish is finished first, within its deadline.
+Neighbours: `connection` is one socket, `service` opens the port.
+"""
+
+import asyncio
+import socket
+from collections.abc import Coroutine
+from typing import Any
+
+from headrace.edge.budget import Budget
+from headrace.edge.connection import Connection
+from headrace.edge.session import STOP_FLUSH_S
+from headrace.edge.settings import EdgeSettings
+from headrace.runtime.aio.clock import monotonic_ms
+from headrace.runtime.aio.tasks import spawn_isolated
+from headrace.wire.control import SessionsClient
+
+TICK_S = 1.0
+
+
+class Listener:
+    """One RTMP port on `sock`, and all that hangs on it."""
+
+    def __init__(self, settings: EdgeSettings, budget: Budget, control: SessionsClient, sock: socket.socket) -> None:
+        self.settings = settings
+        self.budget = budget
+        self.control = control
+        self.connections: set[Connection] = set()
+        self._sock = sock
+        self._sessions: asyncio.TaskGroup | None = None
+        self._running: set[asyncio.Task[None]] = set()
+
+    def spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        """Run a session to its end, apart from all others."""
+        assert self._sessions is not None
+        task = spawn_isolated(self._sessions, work, "session")
+        self._running.add(task)
+        task.add_done_callback(self._running.discard)
+
+    async def run(self) -> None:
+        """Serve until cancelled; then finish every publish."""
+        loop = asyncio.get_running_loop()
+        async with asyncio.TaskGroup() as self._sessions:
+            server = await loop.create_server(lambda: Connection(self), sock=self._sock)
+            try:
+                while True:
+                    await asyncio.sleep(TICK_S)
+                    now_ms = monotonic_ms()
+                    for connection in tuple(self.connections):
+                        connection.tick(now_ms)
+            finally:
+                server.close()
+                await self._finish()
+
+    async def _finish(self) -> None:
+        for connection in tuple(self.connections):
+            connection.stop()
+        if self._running:
+            await asyncio.wait(self._running, timeout=STOP_FLUSH_S + 0.5)
+        for connection in tuple(self.connections):
+            connection.stop()

@@ -1,0 +1,128 @@
+"""Media of one publish: tag bodies in, frames in the replay buffer out.
+
+Law: synchronous and cheap, every frame passes here; what cannot be used is dropped and counted, what cannot be served
+is Refused. Neighbours: `session` owns one, `describe` looks on, `replay` holds the frames.
+"""
+
+from collections.abc import Callable
+
+from headrace.core import flv
+from headrace.core.broadcast import Profile, Refused, Source
+from headrace.core.broadcast.refusals import Reason
+from headrace.core.media import Frame, Timeline
+from headrace.edge import metrics
+from headrace.edge.describe import Describer
+from headrace.edge.replay import ReplayBuffer
+from headrace.runtime.aio.clock import unix_ms
+
+_VIDEO_FRAMES = metrics.FRAMES.labels("video")
+_AUDIO_FRAMES = metrics.FRAMES.labels("audio")
+
+
+class Publish:
+    """One publisher's media. `on_frame` is called after each frame that was held."""
+
+    def __init__(self, profile: Profile, buffer: ReplayBuffer, on_frame: Callable[[], None]) -> None:
+        self.buffer = buffer
+        self.anchor_ms = 0
+        self._timeline = Timeline()
+        self._describer: Describer | None = Describer(profile)
+        self._on_frame = on_frame
+        self._video_config = b""
+        self._audio_config = b""
+        self._repairs = 0
+        self.furthest = 0
+
+    def described(self, *, now: bool = False) -> Source | None:
+        """The source once it can be told (see `Describer.source`); after that the describer looks no longer."""
+        if self._describer is None:
+            return None
+        source = self._describer.source(now=now)
+        if source is not None:
+            self._describer = None
+        return source
+
+    def metadata(self, values: dict[str, object]) -> None:
+        """onMetaData."""
+        if self._describer is not None:
+            self._describer.metadata(flv.read_metadata(values))
+
+    def video(self, timestamp: int, body: bytes) -> None:
+        """A video message at `timestamp` (ms mod 2^32). Raises Refused."""
+        try:
+            event = flv.decode_video(body)
+        except flv.FlvError:
+            return _dropped("unreadable_video")
+        match event:
+            case flv.VideoData(keyframe, cts_ms, data):
+                frame = self._timeline.video(timestamp, cts_ms, keyframe=keyframe, data=data)
+                if frame is None or not self._video_config:
+                    return _dropped("before_first_keyframe")
+                if not self.anchor_ms:
+                    self.anchor_ms = unix_ms()
+                if frame.pts < 0:
+                    return _dropped("before_first_keyframe")  # leading pictures of an open GOP
+                _VIDEO_FRAMES.inc()
+                self._hold(frame)
+            case flv.VideoConfig(config):
+                if self._changed("video", config, self._video_config) and self._describer is not None:
+                    self._describer.video_config(config)
+                    self._video_config = config
+            case flv.Unsupported(codec):
+                raise _unsupported(codec)
+            case flv.Ignored(reason):
+                metrics.NOISE.labels(reason).inc()
+
+    def audio(self, timestamp: int, body: bytes) -> None:
+        """An audio message at `timestamp` (ms mod 2^32). Raises Refused."""
+        try:
+            event = flv.decode_audio(body)
+        except flv.FlvError:
+            return _dropped("unreadable_audio")
+        match event:
+            case flv.AudioData(data):
+                frame = self._timeline.audio(timestamp, data)
+                if frame is None:
+                    return _dropped("before_first_keyframe")
+                _AUDIO_FRAMES.inc()
+                self._hold(frame)
+            case flv.AudioConfig(config):
+                if self._changed("audio", config, self._audio_config) and self._describer is not None:
+                    aac = self._describer.audio_config(config)
+                    self._audio_config = config
+                    self._timeline.describe_audio(aac.sample_rate, aac.frame_samples)
+            case flv.Unsupported(codec):
+                raise _unsupported(codec)
+            case flv.Ignored(reason):
+                metrics.NOISE.labels(reason).inc()
+
+    def _hold(self, frame: Frame) -> None:
+        if self._timeline.repairs != self._repairs:
+            metrics.REPAIRS.inc(self._timeline.repairs - self._repairs)
+            self._repairs = self._timeline.repairs
+        if self._describer is not None:
+            self._describer.frame(frame)
+        self.furthest = max(self.furthest, frame.pts)
+        self.buffer.append(frame)
+        self._on_frame()
+
+    def _changed(self, kind: str, config: bytes, known: bytes) -> bool:
+        """Whether `config` is new; encoders repeat equal ones. Raises Refused where a run cannot follow a new one."""
+        if config == known:
+            return False
+        if known and (self._describer is None or self.anchor_ms):
+            raise Refused(Reason.BAD_SOURCE, f"the {kind} configuration changed while publishing; please publish again")
+        if self._describer is None:
+            metrics.NOISE.labels(f"late {kind} configuration").inc()
+            return False
+        return True
+
+
+def _dropped(reason: str) -> None:
+    metrics.DROPPED.labels(reason).inc()
+
+
+def _unsupported(codec: str) -> Refused:
+    return Refused(
+        Reason.UNSUPPORTED_CODEC, f"{codec} is not supported yet: please send H.264 (AVC) video and AAC audio"
+    )

@@ -1,0 +1,107 @@
+"""The replay buffer: a publisher's media until the log has it for good.
+
+Law: bounded in bytes. Only what is not yet published stops the reading of the socket; what is published but not durable
+gives way, oldest first. Trimmed by `durable_through` alone: to the keyframe before it, and 1.5 s of audio before that.
+Neighbours: `session` appends, `forwarder` takes and trims.
+"""
+
+from collections import deque
+
+from headrace.core.media import TICKS_PER_S, Frame, Kind
+from headrace.edge import metrics
+from headrace.edge.budget import Budget
+
+AUDIO_LEAD = 3 * TICKS_PER_S // 2  # what an audio decoder and encoder need before a splice is clean
+
+
+class ReplayBuffer:
+    """Frames in the order of arrival, of at most `max_bytes` (and one read of the socket more)."""
+
+    def __init__(self, max_bytes: int, budget: Budget) -> None:
+        self.max_bytes = max_bytes
+        self.held_bytes = 0
+        self.unpublished_bytes = 0
+        self._budget = budget
+        self._video: deque[Frame] = deque()
+        self._audio: deque[Frame] = deque()
+        self._keyframes: deque[int] = deque()
+        self._unsent: deque[Frame] = deque()
+        self._unpublished: deque[tuple[int, int]] = deque()
+
+    @property
+    def full(self) -> bool:
+        """Whether the socket must wait: the bound is reached by bytes that are not published."""
+        return self.unpublished_bytes >= self.max_bytes
+
+    @property
+    def replayable(self) -> bool:
+        """Whether what is held starts at a keyframe, so that another transcoder could go on from here."""
+        return not self._video or self._video[0].keyframe
+
+    def __len__(self) -> int:
+        return len(self._video) + len(self._audio)
+
+    def append(self, frame: Frame) -> None:
+        """Hold `frame` and queue it for sending."""
+        if frame.kind is Kind.VIDEO:
+            self._video.append(frame)
+            if frame.keyframe:
+                self._keyframes.append(frame.pts)
+        else:
+            self._audio.append(frame)
+        size = len(frame.data)
+        self._count(size)
+        self.unpublished_bytes += size
+        self._unpublished.append((frame.pts, size))
+        self._unsent.append(frame)
+        if self.held_bytes > self.max_bytes:
+            self._drop_published()
+
+    def take(self, max_bytes: int) -> list[Frame]:
+        """The unsent frames, in order, up to `max_bytes` (at least one frame if there is any)."""
+        taken: list[Frame] = []
+        size = 0
+        while self._unsent and (not taken or size + len(self._unsent[0].data) <= max_bytes):
+            frame = self._unsent.popleft()
+            size += len(frame.data)
+            taken.append(frame)
+        return taken
+
+    def published(self, through: int) -> None:
+        """Everything before `through` (ticks) is published."""
+        while self._unpublished and self._unpublished[0][0] < through:
+            self.unpublished_bytes -= self._unpublished.popleft()[1]
+
+    def trim(self, durable_through: int) -> None:
+        """Forget whole GOPs that end before `durable_through` (ticks), keeping the audio lead-in."""
+        while len(self._keyframes) > 1 and self._keyframes[1] <= durable_through:
+            self._keyframes.popleft()
+        if not self._keyframes or self._keyframes[0] > durable_through:
+            return
+        keyframe = self._keyframes[0]
+        while not (self._video[0].keyframe and self._video[0].pts == keyframe):
+            self._count(-len(self._video.popleft().data))
+        while self._audio and self._audio[0].pts < keyframe - AUDIO_LEAD:
+            self._count(-len(self._audio.popleft().data))
+
+    def clear(self) -> None:
+        """Forget everything."""
+        self._count(-self.held_bytes)
+        self.unpublished_bytes = 0
+        for held in (self._video, self._audio, self._keyframes, self._unsent, self._unpublished):
+            held.clear()
+
+    def _drop_published(self) -> None:
+        """Make room among the published frames: a GOP longer than the bound cannot be kept whole."""
+        horizon = self._unpublished[0][0] if self._unpublished else None
+        for held in (self._video, self._audio):
+            while held and self.held_bytes > self.max_bytes and horizon is not None and held[0].pts < horizon:
+                frame = held.popleft()
+                if frame.kind is Kind.VIDEO and frame.keyframe:
+                    self._keyframes.popleft()
+                self._count(-len(frame.data))
+                metrics.DROPPED.labels("published_beyond_bound").inc()
+
+    def _count(self, size: int) -> None:
+        self.held_bytes += size
+        self._budget.hold(size)

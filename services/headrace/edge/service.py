@@ -1,0 +1,62 @@
+"""The edge's composition root: settings in, a running service out.
+
+Law: makes the objects and owns the TaskGroup; no logic. Neighbours: `standalone` and `__main__` call `build`.
+"""
+
+import asyncio
+import socket
+
+from headrace.edge.budget import Budget
+from headrace.edge.listener import Listener
+from headrace.edge.settings import EdgeSettings
+from headrace.runtime.lifecycle import listen_tcp
+from headrace.runtime.memory import memory_limit_bytes
+from headrace.runtime.probes import Probes
+from headrace.wire.channel import open_channel
+from headrace.wire.control import SessionsClient
+
+
+class Service:
+    """One edge. Its port is open once this exists."""
+
+    def __init__(self, settings: EdgeSettings) -> None:
+        """Raises CannotStart when the port is not to be had."""
+        self._settings = settings
+        self._sock: socket.socket = listen_tcp(settings.rtmp_host, settings.rtmp_port, "RTMP")
+        self._budget = Budget(settings.buffers_bytes or memory_limit_bytes() // 2)
+        self._up = False
+        self._stopping = asyncio.Event()
+        self.http_app = Probes(self._not_ready)
+
+    @property
+    def rtmp_port(self) -> int:
+        """The port that was taken."""
+        return int(self._sock.getsockname()[1])
+
+    @property
+    def held_bytes(self) -> int:
+        """Media that this edge holds."""
+        return self._budget.held_bytes
+
+    async def run(self) -> None:
+        """Serve until `stop` or cancellation; then finish every publish and return within 5 s."""
+        async with open_channel(self._settings.control_target) as channel, asyncio.TaskGroup() as group:
+            listener = Listener(self._settings, self._budget, SessionsClient(channel), self._sock)
+            listening = group.create_task(listener.run())
+            self._up = True
+            await self._stopping.wait()
+            listening.cancel()
+
+    def stop(self) -> None:
+        """Let `run` finish every publish and return."""
+        self._stopping.set()
+
+    def _not_ready(self) -> str:
+        if not self._up:
+            return "starting"
+        return "" if self._budget.admits else "memory for media is full"
+
+
+def build(settings: EdgeSettings, *, log: None = None) -> Service:
+    """An edge; it takes no log. Raises CannotStart."""
+    return Service(settings)

@@ -1,0 +1,230 @@
+"""One publish inside a connection, from the question to the last byte in the log.
+
+Law: read top-down as a story: ask control, describe the source, get a transcoder, forward, release. A session never
+outlives its forwarder's flush, and control always hears how it ended. Neighbours: `connection` feeds it, `publish`
+makes frames, `forwarder` sends them.
+"""
+
+import asyncio
+from collections.abc import Callable
+from enum import Enum
+from typing import Protocol
+
+from headrace.core import rtmp
+from headrace.core.broadcast import Refused, Source
+from headrace.core.broadcast.refusals import Reason
+from headrace.edge import metrics
+from headrace.edge.budget import Budget
+from headrace.edge.forwarder import Ending, Forwarder
+from headrace.edge.publish import Publish
+from headrace.edge.replay import ReplayBuffer
+from headrace.edge.settings import EdgeSettings
+from headrace.edge.statuses import STATUS
+from headrace.runtime.aio.tasks import task_group
+from headrace.runtime.telemetry.logs import RateLimited, logger
+from headrace.wire.control import OpenedSession, ReleaseReason, SessionsClient
+
+DESCRIBE_S = 20.0  # the longest GOP that a profile may ask for passes in half of it, at most links' speed
+STOP_FLUSH_S = 4.0  # when this process stops, it stops within 5 s
+
+_log = logger(__name__)
+_refused = RateLimited(_log, "publish refused")
+
+
+class Shell(Protocol):
+    """What a session needs of its connection."""
+
+    peer: str
+
+    def accept(self, request_id: int) -> None:
+        """Tell the encoder to send."""
+
+    def refuse(self, request_id: int, code: str, description: str) -> None:
+        """Tell the encoder why not, then close."""
+
+    def fail(self, stream_id: int, code: str, description: str) -> None:
+        """Tell the encoder that an accepted publish is over, then close."""
+
+    def pause(self, session: "Session") -> None:
+        """Stop reading the socket for this session's sake."""
+
+    def resume(self, session: "Session") -> None:
+        """This session can take more."""
+
+
+class How(Enum):
+    """How a publish ended, as the connection saw it."""
+
+    ENDED = ReleaseReason.ENDED
+    LOST = ReleaseReason.LOST
+
+
+class Session:
+    """One publish. The connection calls `metadata`, `video`, `audio` and `over`; `run` is its life."""
+
+    def __init__(
+        self,
+        asked: rtmp.PublishRequested,
+        shell: Shell,
+        control: SessionsClient,
+        settings: EdgeSettings,
+        budget: Budget,
+    ) -> None:
+        self.stream_id = asked.stream_id
+        self._asked = asked
+        self._shell = shell
+        self._control = control
+        self._settings = settings
+        self._budget = budget
+        self._publish: Publish | None = None
+        self._how: How | None = None
+        self._stopping = False
+        self._refusal: Refused | None = None
+        self._changed = asyncio.Event()
+        self._paused = False
+        self._forwarder: Forwarder | None = None
+
+    # What the connection says
+
+    def metadata(self, values: dict[str, object]) -> None:
+        """onMetaData arrived."""
+        if self._publish is not None and self._how is None:
+            self._publish.metadata(values)
+
+    def video(self, timestamp: int, body: bytes) -> None:
+        """A video message arrived."""
+        if self._publish is not None and self._how is None:
+            self._media(self._publish.video, timestamp, body)
+
+    def audio(self, timestamp: int, body: bytes) -> None:
+        """An audio message arrived."""
+        if self._publish is not None and self._how is None:
+            self._media(self._publish.audio, timestamp, body)
+
+    def over(self, how: How, *, stopping: bool = False) -> None:
+        """The encoder ended (or lost) it; `stopping`: this process ends, so be quick."""
+        if self._how is None:
+            self._how = how
+            self._stopping = stopping
+            self._changed.set()
+
+    def _media(self, take: Callable[[int, bytes], None], timestamp: int, body: bytes) -> None:
+        try:
+            take(timestamp, body)
+        except Refused as refusal:
+            self._refusal = refusal
+            self._changed.set()
+
+    def _on_frame(self) -> None:
+        assert self._publish is not None
+        if self._forwarder is not None:
+            self._forwarder.wake()
+        else:
+            self._changed.set()
+        if not self._paused and self._publish.buffer.full:
+            self._paused = True
+            metrics.PAUSES.inc()
+            self._shell.pause(self)
+
+    def _on_room(self) -> None:
+        assert self._publish is not None
+        if self._paused and not self._publish.buffer.full:
+            self._paused = False
+            self._shell.resume(self)
+
+    # Its life
+
+    async def run(self) -> None:
+        """From the question to the release. Raises nothing that its encoder could have caused."""
+        try:
+            opened = await self._open()
+        except Refused as refusal:
+            self._count(refusal)
+            self._shell.refuse(self._asked.id, STATUS[refusal.reason], refusal.description)
+            return
+        buffer = ReplayBuffer(self._settings.replay_bytes, self._budget)
+        self._publish = Publish(opened.profile, buffer, self._on_frame)
+        self._shell.accept(self._asked.id)
+        _log.info("publish", extra={"stream": opened.stream, "run": opened.run, "peer": self._shell.peer})
+        reason = ReleaseReason.FAILED
+        metrics.PUBLISHERS.inc()
+        try:
+            await self._forward(opened, self._publish)
+            reason = self._how.value if self._how else ReleaseReason.FAILED
+        except Refused as refusal:
+            self._count(refusal)
+            self._shell.fail(self.stream_id, STATUS[refusal.reason], refusal.description)
+        finally:
+            metrics.PUBLISHERS.dec()
+            buffer.clear()
+            self._on_room()
+            await self._release(opened, reason, flushed=True)
+            _log.info("publish over", extra={"stream": opened.stream, "run": opened.run, "reason": reason.name})
+
+    async def _open(self) -> OpenedSession:
+        if not self._budget.admits:
+            raise Refused(Reason.NO_CAPACITY, "this server's memory for media is full, please try again later")
+        target = self._asked.target
+        if not target.key.reveal():
+            raise Refused(Reason.BAD_KEY, "no stream key given")
+        return await self._control.open_session(target.app, target.key, self._settings.pod, self._shell.peer)
+
+    async def _forward(self, opened: OpenedSession, publish: Publish) -> None:
+        source = await self._described(publish)
+        if source is None:  # it ended before it had sent a picture
+            await self._closing(opened)
+            return
+        allocated = await self._control.allocate(opened.session_id, source)
+        self._forwarder = Forwarder(opened, allocated, source, publish, self._on_room)
+        async with task_group() as group:
+            ending = group.create_task(self._until_over(opened, self._forwarder))
+            await self._forwarder.run()
+            ending.cancel()
+
+    async def _described(self, publish: Publish) -> Source | None:
+        """The source; None if the publish ended without a picture. Raises Refused."""
+        try:
+            async with asyncio.timeout(DESCRIBE_S):
+                while True:
+                    if self._refusal is not None:
+                        raise self._refusal
+                    # A full buffer cannot wait for more: nothing leaves it before there is a transcoder.
+                    source = publish.described(now=self._how is not None or publish.buffer.full)
+                    if source is not None or self._how is not None:
+                        return source
+                    self._changed.clear()
+                    await self._changed.wait()
+        except TimeoutError:
+            source = publish.described(now=True)
+            if source is None:
+                raise Refused(
+                    Reason.NO_VIDEO, f"no H.264 keyframe arrived within {DESCRIBE_S:.0f} s of publishing"
+                ) from None
+            return source
+
+    async def _until_over(self, opened: OpenedSession, forwarder: Forwarder) -> None:
+        while self._how is None and self._refusal is None:
+            self._changed.clear()
+            await self._changed.wait()
+        if self._refusal is not None:
+            raise self._refusal
+        await self._closing(opened)
+        forwarder.finish(Ending.HOLD if self._how is How.LOST else Ending.END)
+        if self._stopping:
+            await asyncio.sleep(STOP_FLUSH_S)
+            raise Refused(Reason.UNAVAILABLE, "this server is stopping")
+
+    async def _closing(self, opened: OpenedSession) -> None:
+        """Tell control at once, so that a publish which comes right back waits for our flush and is not refused."""
+        if self._how is not None:
+            await self._release(opened, self._how.value, flushed=False)
+
+    async def _release(self, opened: OpenedSession, reason: ReleaseReason, *, flushed: bool) -> None:
+        try:
+            await self._control.release(opened.session_id, reason, flushed=flushed)
+        except Refused as refusal:
+            _log.warning("control was not told of an end", extra={"run": opened.run, "why": refusal.description})
+
+    def _count(self, refusal: Refused) -> None:
+        metrics.REFUSED.labels(refusal.code).inc()
+        _refused({"reason": refusal.code, "why": refusal.description, "peer": self._shell.peer})

@@ -1,0 +1,24 @@
+"""What an edge can be told."""
+
+from headrace.runtime.config import Settings
+
+
+class EdgeSettings(Settings):
+    """Settings of the edge service."""
+
+    rtmp_host: str = "0.0.0.0"
+    """Address to take publishers on."""
+    rtmp_port: int = 1935
+    """Port to take publishers on; 0 takes a free one."""
+    http_host: str = "0.0.0.0"
+    """Address of the probes and metrics."""
+    http_port: int = 8081
+    """Port of the probes and metrics."""
+    control_target: str = "127.0.0.1:7001"
+    """gRPC target of control."""
+    pod: str = "edge"
+    """This pod's name, for control's reports."""
+    replay_bytes: int = 32 * 1024 * 1024
+    """What one publisher's media may hold in memory here, bytes."""
+    buffers_bytes: int = 0
+    """What all publishers' media may hold, bytes; 0: half of the memory this process may use."""

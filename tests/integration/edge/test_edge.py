@@ -1,0 +1,331 @@
+"""The edge on real sockets: encoders on one side, a control and a transcoder of the test's own on the other."""
+
+import asyncio
+import contextlib
+import os
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, field
+from fractions import Fraction
+from pathlib import Path
+
+import pytest
+from grpc.aio import Server
+
+from headrace.core import flv, rtmp
+from headrace.core.broadcast import Profile, Refused, RunId, Source, StreamId, StreamKey, make_plan
+from headrace.core.broadcast.refusals import Reason
+from headrace.core.codec.aac import AudioSpecificConfig
+from headrace.core.codec.h264 import AvcConfig
+from headrace.core.media import Frame, Kind
+from headrace.edge.service import Service, build
+from headrace.edge.settings import EdgeSettings
+from headrace.wire import media
+from headrace.wire.channel import listen, make_server
+from headrace.wire.control import Allocated, OpenedSession, ReleaseReason, add_sessions
+from tests.support.encode import encode_video
+
+AVC = AvcConfig.from_annexb(encode_video()[0]).build()
+AAC = AudioSpecificConfig(48_000, 2).build()
+REPLAY_BYTES = 1 << 20
+DEADLINE_S = 15.0
+
+
+@dataclass
+class Control:
+    """Lets every key but "wrong" publish; remembers what it was told."""
+
+    transcoder: str
+    released: list[tuple[str, ReleaseReason, bool]] = field(default_factory=list)
+    opened: int = 0
+
+    async def open_session(self, app: str, key: StreamKey, edge: str, peer: str) -> OpenedSession:
+        if app != "live":
+            raise Refused(Reason.UNKNOWN_APP, f"there is no application {app!r}")
+        if key.reveal() == "wrong":
+            raise Refused(Reason.BAD_KEY, "unknown stream key")
+        if key.reveal() == "busy":
+            raise Refused(Reason.BUSY, "somebody publishes with this key")
+        self.opened += 1
+        return OpenedSession(StreamId("s"), RunId(key.reveal()), 1, f"session-{self.opened}", Profile.parse("auto"))
+
+    async def allocate(self, session_id: str, source: Source) -> Allocated:
+        return Allocated(make_plan(Profile.parse("auto"), source), (self.transcoder,))
+
+    async def release(self, session_id: str, reason: ReleaseReason, *, flushed: bool) -> None:
+        self.released.append((session_id, reason, flushed))
+
+
+@dataclass
+class Transcoder:
+    """Reads what comes, unless the run is held up; acknowledges what it read."""
+
+    frames: dict[str, list[Frame]] = field(default_factory=dict)
+    ends: dict[str, object] = field(default_factory=dict)
+    opens: list[media.Open] = field(default_factory=list)
+    held_up: set[str] = field(default_factory=set)
+    go_on: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def __call__(self, opened: media.Open, stream: media.IngestStream) -> None:
+        self.opens.append(opened)
+        frames = self.frames.setdefault(opened.run, [])
+        if opened.run == "refused":
+            await stream.write(media.IngestRefused("no_capacity", "this transcoder is full"))
+            return
+        await stream.write(media.Accepted(0))
+        if opened.run in self.held_up:
+            await self.go_on.wait()
+        while (step := await stream.read()) is not None:
+            if isinstance(step, media.Frames):
+                frames.extend(step.frames)
+                through = max(f.pts for f in frames)
+                await stream.write(media.Progress(through, through))
+                if opened.run == "dies" and len(frames) > 20:
+                    raise Refused(Reason.WORKER_LOST, "the worker died")
+            else:
+                self.ends[opened.run] = step
+
+
+@dataclass
+class Stack:
+    """One edge and its neighbours."""
+
+    edge: Service
+    control: Control
+    transcoder: Transcoder
+    encoders: list["Encoder"] = field(default_factory=list)
+
+
+@pytest.fixture
+async def stack(tmp_path: Path) -> AsyncIterator[Stack]:
+    transcoder = Transcoder()
+    control = Control(f"unix:{tmp_path}/t")
+    servers: list[Server] = []
+    for target, add in (
+        (f"unix:{tmp_path}/t", lambda s: media.add_ingest(s, transcoder)),
+        (f"unix:{tmp_path}/c", lambda s: add_sessions(s, control)),
+    ):
+        server = make_server()
+        add(server)
+        listen(server, target)
+        await server.start()
+        servers.append(server)
+    settings = EdgeSettings(
+        rtmp_host="127.0.0.1", rtmp_port=0, control_target=f"unix:{tmp_path}/c", replay_bytes=REPLAY_BYTES
+    )
+    edge = build(settings)
+    async with asyncio.TaskGroup() as group:
+        group.create_task(edge.run())
+        stack = Stack(edge, control, transcoder)
+        yield stack
+        transcoder.go_on.set()
+        for encoder in stack.encoders:
+            encoder.writer.close()
+            with contextlib.suppress(OSError):
+                await encoder.writer.wait_closed()
+        edge.stop()
+    for server in servers:
+        await server.stop(0)
+
+
+class Encoder:
+    """A publisher on a real socket."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.reader, self.writer = reader, writer
+        self.rtmp = rtmp.ClientConnection(random=os.urandom(rtmp.RANDOM_BYTES))
+        self.events: list[rtmp.ClientEvent] = []
+
+    @classmethod
+    async def dial(cls, stack: Stack) -> "Encoder":
+        encoder = cls(*await asyncio.open_connection("127.0.0.1", stack.edge.rtmp_port))
+        stack.encoders.append(encoder)
+        return encoder
+
+    async def publish(self, key: str, app: str = "live") -> rtmp.PublishStarted | rtmp.PublishRefused:
+        self.rtmp.connect(app, f"rtmp://127.0.0.1/{app}")
+        self.rtmp.publish(key)
+        answer = await self.wait_for((rtmp.PublishStarted, rtmp.PublishRefused))
+        assert isinstance(answer, rtmp.PublishStarted | rtmp.PublishRefused)
+        return answer
+
+    async def wait_for(self, kinds: tuple[type, ...]) -> rtmp.ClientEvent:
+        async with asyncio.timeout(DEADLINE_S):
+            while True:
+                await self.flush()
+                data = await self.reader.read(65_536)
+                assert data, "the edge closed the connection"
+                self.rtmp.receive_data(data, 0)
+                while (event := self.rtmp.next_event()) is not None:
+                    self.events.append(event)
+                    if isinstance(event, kinds):
+                        return event
+
+    async def flush(self) -> None:
+        self.writer.write(self.rtmp.data_to_send())
+        await self.writer.drain()
+
+    def describe(self) -> None:
+        self.rtmp.send_metadata(0, dict(flv.metadata_values(flv.Metadata(frame_rate=25.0, audio_codec="mp4a"))))
+        self.rtmp.send_video(0, flv.encode_video(flv.VideoConfig(AVC)))
+        self.rtmp.send_audio(0, flv.encode_audio(flv.AudioConfig(AAC)))
+
+    def frame(self, i: int, size: int = 1000) -> None:
+        self.rtmp.send_video(40 * i, flv.encode_video(flv.VideoData(i % 50 == 0, 0, b"\0\0\0\1" + bytes([65]) * size)))
+        self.rtmp.send_audio(40 * i, flv.encode_audio(flv.AudioData(b"a" * 100)))
+
+
+async def until(true: Callable[[], object]) -> None:
+    async with asyncio.timeout(DEADLINE_S):
+        while not true():  # noqa: ASYNC110 - what is waited for happens in another task's lists
+            await asyncio.sleep(0.01)
+
+
+async def test_every_frame_arrives_once_and_in_order_and_the_end_is_told(stack: Stack) -> None:
+    encoder = await Encoder.dial(stack)
+    assert isinstance(await encoder.publish("a"), rtmp.PublishStarted)
+    encoder.describe()
+    for i in range(200):
+        encoder.frame(i)
+    encoder.rtmp.end()
+    await encoder.flush()
+    await until(lambda: "a" in stack.transcoder.ends and len(stack.control.released) == 2)
+    pictures = [f for f in stack.transcoder.frames["a"] if f.kind is Kind.VIDEO]
+    assert [f.pts for f in pictures] == [3600 * i for i in range(200)]
+    assert [f.keyframe for f in pictures] == [i % 50 == 0 for i in range(200)]
+    assert isinstance(stack.transcoder.ends["a"], media.End)
+    assert stack.transcoder.opens[0].source.video.frame_rate == Fraction(25)
+    assert stack.control.released == [
+        ("session-1", ReleaseReason.ENDED, False),
+        ("session-1", ReleaseReason.ENDED, True),
+    ]
+
+
+async def test_a_lost_socket_is_a_hold_and_a_release_that_says_lost(stack: Stack) -> None:
+    encoder = await Encoder.dial(stack)
+    await encoder.publish("a")
+    encoder.describe()
+    for i in range(30):
+        encoder.frame(i)
+    await encoder.flush()
+    await until(lambda: len(stack.transcoder.frames.get("a", ())) == 60)
+    encoder.writer.transport.abort()
+    await until(lambda: len(stack.control.released) == 2)
+    assert stack.transcoder.ends["a"] == media.Hold(29 * 3600)
+    assert {reason for _, reason, _ in stack.control.released} == {ReleaseReason.LOST}
+
+
+async def test_a_worker_that_does_not_read_stops_one_publishers_socket_and_no_other(stack: Stack) -> None:
+    stack.transcoder.held_up.add("slow")
+    slow, fast = await Encoder.dial(stack), await Encoder.dial(stack)
+    await slow.publish("slow")
+    await fast.publish("fast")
+    slow.describe()
+    fast.describe()
+    sent = 0
+
+    async def push() -> None:
+        nonlocal sent
+        for i in range(4000):  # 40 MB, far beyond every bound and every socket buffer
+            slow.frame(i, 10_000)
+            await slow.flush()
+            sent = i + 1
+
+    async with asyncio.TaskGroup() as group:
+        pushing = group.create_task(push())
+        before = -1
+        async with asyncio.timeout(DEADLINE_S):
+            while before != sent or not sent:  # the socket has stopped once nothing moves for half a second
+                before = sent
+                await asyncio.sleep(0.5)
+        assert sent < 4000
+        # Bounded: the replay buffer, one read of the socket, gRPC's window; the rest lies in the kernel's buffers.
+        assert stack.edge.held_bytes <= REPLAY_BYTES + (1 << 18)
+        for i in range(500):
+            fast.frame(i)
+            await fast.flush()
+        fast.rtmp.end()
+        await fast.flush()
+        await until(lambda: "fast" in stack.transcoder.ends)
+        assert len([f for f in stack.transcoder.frames["fast"] if f.kind is Kind.VIDEO]) == 500
+        assert sent < 4000
+        stack.transcoder.go_on.set()
+        await pushing
+    slow.rtmp.end()
+    await slow.flush()
+    await until(lambda: "slow" in stack.transcoder.ends)
+    pictures = [f.pts for f in stack.transcoder.frames["slow"] if f.kind is Kind.VIDEO]
+    assert pictures == [3600 * i for i in range(4000)]
+
+
+@pytest.mark.parametrize(
+    ("app", "key", "code"),
+    [
+        ("live", "wrong", "NetStream.Publish.Denied"),
+        ("live", "busy", "NetStream.Publish.BadName"),
+        ("other", "a", "NetConnection.Connect.InvalidApp"),
+    ],
+)
+async def test_a_refused_publish_is_told_why_and_then_closed(stack: Stack, app: str, key: str, code: str) -> None:
+    encoder = await Encoder.dial(stack)
+    refused = await encoder.publish(key, app)
+    assert isinstance(refused, rtmp.PublishRefused)
+    assert refused.code == code
+    assert refused.description
+    async with asyncio.timeout(DEADLINE_S):
+        while await encoder.reader.read(65_536):
+            pass
+
+
+async def test_a_codec_that_is_not_supported_yet_is_refused_in_a_sentence_that_names_it(stack: Stack) -> None:
+    encoder = await Encoder.dial(stack)
+    await encoder.publish("a")
+    encoder.rtmp.send_video(0, b"\x90hvc1" + bytes(20))
+    refused = await encoder.wait_for((rtmp.PublishRefused,))
+    assert isinstance(refused, rtmp.PublishRefused)
+    assert refused.code == "NetStream.Publish.Rejected"
+    assert "HEVC" in refused.description
+    await until(lambda: stack.control.released)
+    assert stack.control.released[-1][1] is ReleaseReason.FAILED
+
+
+@pytest.mark.parametrize("key", ["dies", "refused"])
+async def test_a_lost_or_unwilling_transcoder_ends_that_publish_with_a_status(stack: Stack, key: str) -> None:
+    other = await Encoder.dial(stack)
+    await other.publish("other")
+    other.describe()
+    encoder = await Encoder.dial(stack)
+    await encoder.publish(key)
+    encoder.describe()
+    for i in range(100):
+        encoder.frame(i)
+        other.frame(i)
+    await other.flush()
+    refused = await encoder.wait_for((rtmp.PublishRefused,))
+    assert isinstance(refused, rtmp.PublishRefused)
+    assert refused.code in ("NetStream.Failed", "NetStream.Publish.Rejected")
+    await until(lambda: len(stack.transcoder.frames.get("other", ())) == 200)
+
+
+@pytest.mark.parametrize(
+    "junk", [b"GET / HTTP/1.1\r\nHost: x\r\n\r\n", b"\x16\x03\x01\x02\x00\x01\x00\x01", bytes(9000)]
+)
+async def test_what_is_not_rtmp_is_closed_without_a_word(stack: Stack, junk: bytes) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", stack.edge.rtmp_port)
+    writer.write(junk)
+    async with asyncio.timeout(DEADLINE_S):
+        with contextlib.suppress(ConnectionResetError):
+            assert await reader.read() == b""
+    writer.close()
+
+
+async def test_stopping_ends_a_publish_and_flushes_it(stack: Stack) -> None:
+    encoder = await Encoder.dial(stack)
+    await encoder.publish("a")
+    encoder.describe()
+    for i in range(30):
+        encoder.frame(i)
+    await encoder.flush()
+    await until(lambda: len(stack.transcoder.frames.get("a", ())) == 60)
+    stack.edge.stop()
+    await until(lambda: len(stack.control.released) == 2)
+    assert isinstance(stack.transcoder.ends["a"], media.End)
