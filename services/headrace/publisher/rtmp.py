@@ -1,6 +1,6 @@
 """Publishes a source over RTMP: the socket and the clock around `core.rtmp`'s client.
 
-Law: a refusal is told in the server's own words; media leaves at its time, or as fast as the server reads. Neighbours:
+Law: a refusal is told in the server's own words; media leaves at its time, unless the server reads slower. Neighbours:
 `media` says what a source is.
 """
 
@@ -33,7 +33,6 @@ async def publish(
     url: str,
     source: MediaSource,
     *,
-    realtime: bool = True,
     on_progress: Callable[[int, int], None] = lambda media_ms, sent_bytes: None,
 ) -> None:
     """Publish `source` to `rtmp://host[:port]/app/key`, to its end. Raises PublishError.
@@ -50,7 +49,7 @@ async def publish(
     client = _Client(reader, writer)
     try:
         await client.start(app, f"rtmp://{host}:{port}/{app}", key)
-        await client.send(source, realtime, on_progress)
+        await client.send(source, on_progress)
     except (OSError, RemoteProtocolError) as error:
         raise PublishError(f"the connection to {host}:{port} broke: {error}") from error
     finally:
@@ -80,21 +79,21 @@ class _Client:
         except TimeoutError:
             raise PublishError(f"the server did not answer within {ANSWER_S:.0f} s") from None
 
-    async def send(self, source: MediaSource, realtime: bool, on_progress: Callable[[int, int], None]) -> None:
+    async def send(self, source: MediaSource, on_progress: Callable[[int, int], None]) -> None:
         """All of the media, then the end; what the server says meanwhile is heard."""
         async with task_group() as group:
             listening = group.create_task(self._listen())
-            await self._send_all(source, realtime, on_progress)
+            await self._send_all(source, on_progress)
             listening.cancel()
 
-    async def _send_all(self, source: MediaSource, realtime: bool, on_progress: Callable[[int, int], None]) -> None:
+    async def _send_all(self, source: MediaSource, on_progress: Callable[[int, int], None]) -> None:
         self._describe(source.description)
         items = source.items()
         start_ms, sent_bytes, until_ms = monotonic_ms(), 0, 0
         batch = await asyncio.to_thread(_take, items, until_ms)
         while batch:
             for item in batch:
-                if realtime and (early_ms := start_ms + item.dts_ms - monotonic_ms()) > 0:
+                if (early_ms := start_ms + item.dts_ms - monotonic_ms()) > 0:
                     await self._flush()
                     await asyncio.sleep(early_ms / 1000)
                 self._send_item(item)

@@ -1,0 +1,125 @@
+"""`headrace up`: builds the services, starts them, and ends them in order.
+
+Law: stopping goes the way of the media: the edge ends its publishes, the transcoder flushes, then viewers get a moment
+to read that the runs are over. Neighbours: `cli.up` prints what `Started` says.
+"""
+
+import asyncio
+import contextlib
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic import SecretStr
+
+from headrace.control import service as control_service
+from headrace.control.settings import ControlSettings
+from headrace.edge import service as edge_service
+from headrace.edge.settings import EdgeSettings
+from headrace.livelog.memory import MemoryLog
+from headrace.origin import service as origin_service
+from headrace.origin.settings import OriginSettings
+from headrace.runtime.lifecycle import listen_tcp, serve_http
+from headrace.standalone.data import DataDirectory
+from headrace.standalone.demo import demo_stream, publish_demo
+from headrace.standalone.http import OnePort
+from headrace.standalone.settings import Address, UpSettings
+from headrace.transcoder import service as transcoder_service
+from headrace.transcoder.settings import TranscoderSettings
+
+LINGER_S = 1.0  # players ask every second or two; most of them read the ENDLIST
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """What a person who started it wants to know. `new_api_key` where one was made, `demo_url` with the demo."""
+
+    data: Path
+    new_api_key: str | None
+    console_url: str
+    rtmp_url: str
+    demo_url: str | None
+
+
+async def up(settings: UpSettings, stopping: asyncio.Event, on_started: Callable[[Started], None]) -> None:
+    """Run everything until `stopping` is set. Raises CannotStart."""
+    data = DataDirectory(settings.data)
+    try:
+        with tempfile.TemporaryDirectory(prefix="headrace-") as sockets:
+            await _up(settings, data, Path(sockets), stopping, on_started)
+    finally:
+        data.close()
+
+
+async def _up(
+    settings: UpSettings,
+    data: DataDirectory,
+    sockets: Path,
+    stopping: asyncio.Event,
+    on_started: Callable[[Started], None],
+) -> None:
+    api_key, key_is_new = data.api_key()
+    http_sock = listen_tcp(settings.http.host, settings.http.port, "HTTP")
+    http_url = f"http://{Address(settings.http.host, http_sock.getsockname()[1])}"
+    control_target, transcoder_target = f"unix:{sockets}/control", f"unix:{sockets}/transcoder"
+
+    log = MemoryLog()
+    edge = edge_service.build(
+        EdgeSettings(rtmp_host=settings.rtmp.host, rtmp_port=settings.rtmp.port, control_target=control_target)
+    )
+    rtmp_url = f"rtmp://{Address(settings.rtmp.host, edge.rtmp_port)}/live"
+    transcoder = transcoder_service.build(
+        TranscoderSettings(
+            transcoder_target=transcoder_target,
+            control_target=control_target,
+            capacity_file=settings.data / "capacity.json",
+        ),
+        log=log,
+    )
+    control_settings = ControlSettings(
+        database_url=data.database_url,
+        api_key=SecretStr(api_key),
+        control_target=control_target,
+        public_rtmp_url=rtmp_url,
+        public_http_url=http_url,
+    )
+    await control_service.migrate(control_settings.database_url)
+    control = control_service.build(control_settings, log=log)
+    origin = origin_service.build(OriginSettings(), log=log)
+
+    async with asyncio.TaskGroup() as group:
+        start = group.create_task
+        serving = start(serve_http(OnePort(control.http_app, origin.http_app), http_sock))
+        behind = [start(log.run()), start(origin.run()), start(control.run()), serving]
+        transcoding = start(transcoder.run())
+        edging = start(edge.run())
+        demo_url = None
+        demo = None
+        if settings.demo:
+            publish_url, demo_url = await demo_stream(control.http_app, api_key, data)
+            demo = start(publish_demo(publish_url))
+        on_started(
+            Started(
+                settings.data,
+                api_key if key_is_new else None,
+                f"{http_url}/?login={control.login_url_token()}",
+                rtmp_url,
+                demo_url,
+            )
+        )
+        await stopping.wait()
+        await _ended(edging)
+        if demo is not None:
+            await _ended(demo)
+        await _ended(transcoding)
+        await asyncio.sleep(LINGER_S)
+        for task in behind:
+            await _ended(task)
+
+
+async def _ended(task: asyncio.Task[None]) -> None:
+    """Cancel `task` and wait for its end."""
+    task.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await task
