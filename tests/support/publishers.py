@@ -1,0 +1,59 @@
+"""Encoders as they are out there: FFmpeg's own RTMP client, inside PyAV and as Debian's command, each a process.
+
+A process, because then it can be killed as an encoder dies, and because nothing of it is ours.
+Run as `python -m tests.support.publishers URL FILE realtime|fast`.
+"""
+
+import sys
+import time
+from enum import StrEnum
+from pathlib import Path
+
+from tests.support.stack import Process
+
+FFMPEG = "/usr/bin/ffmpeg"
+REPO = Path(__file__).resolve().parents[2]
+
+
+class Publisher(StrEnum):
+    """Which client."""
+
+    PYAV = "pyav"
+    FFMPEG = "ffmpeg"
+
+
+class Pace(StrEnum):
+    """How fast media is sent: as an encoder makes it, or as the server takes it."""
+
+    REALTIME = "realtime"
+    FAST = "fast"
+
+
+def publish(publisher: Publisher, pace: Pace, file: Path, url: str) -> Process:
+    """Start to publish `file`, samples untouched, to `url`."""
+    if publisher is Publisher.PYAV:
+        command = [sys.executable, "-m", "tests.support.publishers", url, str(file), pace.value]
+        return Process(command, PYTHONPATH=str(REPO))
+    throttle = ["-re"] if pace is Pace.REALTIME else []
+    quiet = ["-hide_banner", "-nostdin", "-loglevel", "warning"]
+    return Process([FFMPEG, *quiet, *throttle, "-i", str(file), "-c", "copy", "-f", "flv", url])
+
+
+def main(url: str, file: str, pace: str) -> None:
+    """PyAV's publish, in this process."""
+    import av
+
+    with av.open(file) as given, av.open(url, "w", format="flv", timeout=30) as sent:
+        streams = {stream.index: sent.add_stream_from_template(stream) for stream in given.streams}
+        begun = time.monotonic()
+        for packet in given.demux():
+            if packet.dts is None:
+                continue
+            if pace == Pace.REALTIME:
+                time.sleep(max(0.0, begun + float(packet.dts * packet.time_base) - time.monotonic()))
+            packet.stream = streams[packet.stream.index]
+            sent.mux(packet)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
