@@ -164,12 +164,33 @@ class Control:
         return httpx.AsyncClient(transport=transport, base_url="http://control", headers=given)
 
 
+_fresh: list[bytes] = []  # the database as migrated, so that it is migrated once and copied
+
+
+async def _lay_out(file: Path, url: str) -> None:
+    if not _fresh:
+        await migrate(url)
+        _fresh.append(read(file.parent))
+    elif not exists(file):
+        file.write_bytes(_fresh[0])  # noqa: ASYNC240  # a test has nothing else to do meanwhile
+
+
+def read(folder: Path) -> bytes:
+    """Every byte of the files in `folder`."""
+    return b"".join(file.read_bytes() for file in sorted(folder.iterdir()))
+
+
+def exists(file: Path) -> bool:
+    """Whether `file` is there."""
+    return file.exists()
+
+
 @asynccontextmanager
 async def control(folder: Path, **settings: float) -> AsyncIterator[Control]:
     """Control on a fresh database in `folder` (or on the one that is there), with some settings of its own."""
     url = f"sqlite+aiosqlite:///{folder}/control.sqlite3"
     chosen = ControlSettings(database_url=url, api_key=SecretStr(API_KEY)).model_copy(update=settings)
-    await migrate(url)
+    await _lay_out(folder / "control.sqlite3", url)
     database, log, clock = Database(url), FakeLog(), Clock()
     fleet = Fleet(chosen.fleet_silence_s, clock)
     endings = Endings(chosen, database, log)

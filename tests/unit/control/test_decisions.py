@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from headrace.control.decisions.ending import Publisher, run_is_over
@@ -40,6 +40,7 @@ def test_a_publish_is_answered_by_who_was_there_before(before: Before, waited_en
     assert answer_publish(before, waited_enough=waited_enough) is answer
 
 
+@settings(max_examples=40)
 @given(st.lists(CANDIDATES, max_size=8, unique_by=lambda c: c.pod), st.integers(0, 500))
 def test_only_ready_transcoders_with_room_are_chosen_and_the_fullest_is_first(
     candidates: list[Candidate], cost: int
@@ -51,6 +52,7 @@ def test_only_ready_transcoders_with_room_are_chosen_and_the_fullest_is_first(
     assert [c.free for c in chosen] == sorted(c.free for c in fit)[: len(chosen)]
 
 
+@settings(max_examples=40)
 @given(st.lists(CANDIDATES, max_size=8, unique_by=lambda c: c.pod), st.integers(0, 500), st.randoms())
 def test_the_order_of_the_reports_does_not_matter(candidates: list[Candidate], cost: int, random: object) -> None:
     assert choose_transcoders(candidates, cost) == choose_transcoders(reversed(candidates), cost)

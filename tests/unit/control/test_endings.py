@@ -4,18 +4,19 @@ from pathlib import Path
 
 import pytest
 
-from headrace.control import endings as module
+from headrace.control import endings
 from headrace.core.broadcast import Claim, End, Epoch, Hold, RunId, StreamId
 from headrace.livelog.base import Fenced
+from headrace.runtime.aio.clock import unix_ms
 from headrace.wire.control import ReleaseReason
 from tests.unit.control.support import Control, control
 from tests.unit.control.test_sessions import on_air, publish
 
 
 def after(seconds: float, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let this many seconds pass on the wall clock of `endings`."""
-    then_ms = module.unix_ms() + round(seconds * 1000)
-    monkeypatch.setattr(module, "unix_ms", lambda: then_ms)
+    """For `endings` it is this many seconds later than it is."""
+    then_ms = unix_ms() + round(seconds * 1000)
+    monkeypatch.setattr(endings, "unix_ms", lambda: then_ms)
 
 
 async def lost_run(parts: Control) -> tuple[StreamId, RunId]:
@@ -32,7 +33,7 @@ async def test_a_lost_run_is_ended_when_the_window_is_over_and_not_before(
     after(14, monkeypatch)
     await parts.endings.sweep()
     assert await parts.state(stream) == "ending"
-    after(1.1, monkeypatch)
+    after(15.1, monkeypatch)
     await parts.endings.sweep()
     assert await parts.state(stream) == "idle"
     assert parts.log.end_of(run) == End(900)

@@ -102,7 +102,7 @@ class Profile:
             elif key != "rungs" and (not isinstance(value, int) or isinstance(value, bool)):
                 raise ProfileError(f"profile.{key}: a whole number")
         if name is not None:
-            if name not in NAMED:
+            if not isinstance(name, str) or name not in NAMED:
                 raise ProfileError(f"profile: one of {', '.join(sorted(NAMED))}, or an object with rungs")
             for key in ("rungs", "source"):
                 if key in values:
