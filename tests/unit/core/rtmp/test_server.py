@@ -289,6 +289,21 @@ def test_held_media_is_bounded_in_bytes() -> None:
         peer.events()
 
 
+@pytest.mark.parametrize("answer", ["accept", "reject", "withdraw"])
+def test_what_waits_no_longer_no_longer_counts(answer: str) -> None:
+    peer = RawPeer()
+    peer.connect()
+    for _ in range(3):
+        asked = peer.ask(create=False)
+        peer.send(video(b"x" * 900_000))
+        if answer == "accept":
+            peer.server.accept(asked.id)
+            assert len(peer.events()) == 1
+        elif answer == "reject":
+            peer.server.reject(asked.id, "NetStream.Publish.Denied", "")
+        peer.send(command("deleteStream", 0, None, 1.0))
+
+
 def test_held_messages_without_a_body_count_as_well() -> None:
     peer = RawPeer()
     peer.connect()
