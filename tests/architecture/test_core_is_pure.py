@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.house import SERVICES, copy_of_services, imports, plant, sources, within
+from tests.support.house import SERVICES, imports, plant, sources, within
 
 CORE = "headrace.core"
 # Control's decisions are pure too: they know core, and no row, request or pod.
@@ -110,28 +110,24 @@ def test_every_error_of_core_stands_on_the_bases_of_core() -> None:
     ],
 )
 def test_a_planted_import_is_found(tmp_path: Path, statement: str) -> None:
-    services = copy_of_services(tmp_path)
-    plant(services, "headrace/core/media/planted.py", statement)
-    assert any("media.planted imports" in stranger for stranger in strangers(services, CORE))
+    plant(tmp_path, "headrace/core/media/planted.py", statement)
+    assert len(strangers(tmp_path, CORE)) == 1
 
 
 @pytest.mark.parametrize(
     "statement", ["import random", "import headrace.control.db", "from ..registry import Registry"]
 )
 def test_an_import_planted_in_the_decisions_is_found(tmp_path: Path, statement: str) -> None:
-    services = copy_of_services(tmp_path)
-    plant(services, "headrace/control/decisions/planted.py", statement)
-    assert any("planted imports" in stranger for stranger in strangers(services, "headrace.control.decisions"))
+    plant(tmp_path, "headrace/control/decisions/planted.py", statement)
+    assert len(strangers(tmp_path, "headrace.control.decisions")) == 1
 
 
 @pytest.mark.parametrize("source", ["text = open('/etc/passwd').read()", "async def wait() -> None: ...", "print(1)"])
 def test_a_planted_effect_is_found(tmp_path: Path, source: str) -> None:
-    services = copy_of_services(tmp_path)
-    plant(services, "headrace/core/planted.py", source)
-    assert any(effect.startswith("planted.py") for effect in effects(services, CORE))
+    plant(tmp_path, "headrace/core/planted.py", source)
+    assert len(list(effects(tmp_path, CORE))) == 1
 
 
 def test_a_planted_error_without_a_base_is_found(tmp_path: Path) -> None:
-    services = copy_of_services(tmp_path)
-    plant(services, "headrace/core/flv/planted.py", "class PlantedError(ValueError): ...")
-    assert "planted.py: PlantedError is a ValueError" in homeless_errors(services)
+    plant(tmp_path, "headrace/core/flv/planted.py", "class PlantedError(ValueError): ...")
+    assert list(homeless_errors(tmp_path)) == ["planted.py: PlantedError is a ValueError"]
