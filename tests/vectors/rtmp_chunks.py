@@ -40,14 +40,16 @@ def video(time: int, payload: bytes) -> Message:
 
 
 VECTORS = [
-    Chunks("one type-0 chunk", wire("04 000010 000003 08 01000000 616263"), [Message(8, 1, 16, b"abc")], canonical=True),
+    Chunks("one type-0 chunk", wire("04 000010 000003 08 01000000 616263"), [Message(8, 1, 16, b"abc")],
+           canonical=True),
     Chunks(
         "headers of all four types on one chunk stream",
         wire("04 000010 000003 08 01000000 616263  44 000005 000002 08 6162  84 000007 6364  c4 6566"),
         [Message(8, 1, 16, b"abc"), Message(8, 1, 21, b"ab"), Message(8, 1, 28, b"cd"), Message(8, 1, 35, b"ef")],
         canonical=True,
     ),
-    Chunks("a message over three chunks", first(4, 7, 300) + A + b"\xc4" + B + b"\xc4" + C, [video(7, LONG)], canonical=True),
+    Chunks("a message over three chunks", first(4, 7, 300) + A + b"\xc4" + B + b"\xc4" + C, [video(7, LONG)],
+           canonical=True),
     Chunks("an empty message", first(4, 7, 0) + first(4, 9, 1) + b"x", [video(7, b""), video(9, b"x")]),
     Chunks(
         "the extended timestamp repeated in continuations, by the letter and OBS since 30.2",
