@@ -152,7 +152,7 @@ entries: st.SearchStrategy[Entry] = st.one_of(
     st.builds(RunStart, plan=plans, anchor_ms=_ticks),
     st.builds(Init, rung=_names, codecs=_text, data=_bytes, width=_u32, height=_u32, frame_rate=_rates, channels=_u32),
     st.builds(Part, independent=st.booleans(), size=_u32, digest=_text, encoder=_text, **_place),
-    st.builds(Gap, **_place),
+    st.builds(Gap, encoder=_text, **_place),
     st.builds(Hold, at=_ticks),
     st.builds(End, at=_ticks),
 )

@@ -51,6 +51,7 @@ def entry_from_bytes(data: bytes) -> Entry | None:
             place.opened,
             place.segment_end,
             place.discontinuity,
+            message.gap.encoder,
         )
     if kind == "run":
         require(message.run, "plan")
@@ -87,7 +88,7 @@ def _to_wire(entry: Entry) -> pb.LogEntry:
             )
         )
     if isinstance(entry, Gap):
-        return pb.LogEntry(gap=pb.GapEntry(place=_place_to_wire(entry)))
+        return pb.LogEntry(gap=pb.GapEntry(place=_place_to_wire(entry), encoder=entry.encoder))
     if isinstance(entry, RunStart):
         return pb.LogEntry(run=pb.RunEntry(plan=plan_to_wire(entry.plan), anchor_ms=entry.anchor_ms))
     if isinstance(entry, Init):

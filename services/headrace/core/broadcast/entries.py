@@ -63,7 +63,11 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Gap:
-    """A part that nobody can fetch: it holds its place in time. Fields as in `Part`."""
+    """A part that nobody can fetch: it holds its place in time. Fields as in `Part`.
+
+    `encoder` is '' where media is missing, so that only an independent part may follow; else that of the encoder whose
+    media goes on after it (a list that says less than its samples last).
+    """
 
     rung: str
     msn: int
@@ -74,6 +78,7 @@ class Gap:
     opened: bool
     segment_end: bool = False
     discontinuity: int = 0
+    encoder: str = ""
 
     @property
     def duration(self) -> int:

@@ -85,10 +85,12 @@ class PartEntry(_message.Message):
     def __init__(self, place: _Optional[_Union[Place, _Mapping]] = ..., independent: _Optional[bool] = ..., size: _Optional[int] = ..., digest: _Optional[str] = ..., encoder: _Optional[str] = ...) -> None: ...
 
 class GapEntry(_message.Message):
-    __slots__ = ("place",)
+    __slots__ = ("place", "encoder")
     PLACE_FIELD_NUMBER: _ClassVar[int]
+    ENCODER_FIELD_NUMBER: _ClassVar[int]
     place: Place
-    def __init__(self, place: _Optional[_Union[Place, _Mapping]] = ...) -> None: ...
+    encoder: str
+    def __init__(self, place: _Optional[_Union[Place, _Mapping]] = ..., encoder: _Optional[str] = ...) -> None: ...
 
 class HoldEntry(_message.Message):
     __slots__ = ("at",)
