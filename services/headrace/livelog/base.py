@@ -95,9 +95,7 @@ class Fenced(LogError):
     code = "log_fenced"
 
     def __init__(self, epoch: Epoch) -> None:
-        super().__init__(
-            f"the run is held by session {epoch.session}, attempt {epoch.attempt}"
-        )
+        super().__init__(f"the run is held by session {epoch.session}, attempt {epoch.attempt}")
         self.epoch = epoch
 
 
@@ -132,17 +130,13 @@ class LogFull(LogError):
 class Entries(Protocol):
     """The entries of runs. All calls have deadlines of their own and raise LogError."""
 
-    async def takeover(
-        self, run: RunId, claim: Claim, floor: int, *, open_new: bool = False
-    ) -> Taken:
+    async def takeover(self, run: RunId, claim: Claim, floor: int, *, open_new: bool = False) -> Taken:
         """Make `claim` the run's fence. `floor`: ticks already promised durable. `open_new`: create an unknown run.
 
         Raises NoRun, Fenced, RunEnded, StaleLog, LogFull.
         """
 
-    async def stage(
-        self, run: RunId, claim: Claim, n: int, entry: Entry, data: bytes | None = None
-    ) -> Staged:
+    async def stage(self, run: RunId, claim: Claim, n: int, entry: Entry, data: bytes | None = None) -> Staged:
         """Store `entry` as the run's n-th (the last + 1), a Part's bytes with it. Nobody sees it yet.
 
         Staging the same entry again at its integer is answered as the first time. Raises Fenced, RunEnded, OutOfStep.
@@ -170,9 +164,7 @@ class Entries(Protocol):
 class Bytes(Protocol):
     """The bytes of parts, kept for the window and a margin."""
 
-    async def get(
-        self, run: RunId, rung: str, msn: int, part: int, encoder: str
-    ) -> bytes | None:
+    async def get(self, run: RunId, rung: str, msn: int, part: int, encoder: str) -> bytes | None:
         """A part's bytes, or None when they are unknown or expired."""
 
 
