@@ -1,0 +1,78 @@
+"""The Ingest service: one call is one attempt at one session of a run.
+
+Law: takeover, then `Accepted`, then frames; the next message is read only when the worker has taken the one before, so
+a slow worker stops the edge. A call that is lost leaves its work to end by itself. Neighbours: `wire.media` carries the
+messages, `supervisor` gives the work.
+"""
+
+from headrace.core.broadcast import Refused
+from headrace.core.errors import HeadraceError
+from headrace.livelog.base import Fenced, LogError
+from headrace.runtime.aio.tasks import task_group
+from headrace.runtime.telemetry.logs import RateLimited, logger
+from headrace.transcoder import metrics
+from headrace.transcoder.supervisor import Supervisor
+from headrace.transcoder.work import Work
+from headrace.wire.media import Accepted, End, Frames, Hold, IngestRefused, IngestStream, Open, Progress
+
+_log = logger(__name__)
+_refused = RateLimited(_log, "call refused")
+
+
+class Ingest:
+    """Serves calls by `supervisor`'s works; `add_ingest(server, ingest.serve)`."""
+
+    def __init__(self, supervisor: Supervisor) -> None:
+        self._supervisor = supervisor
+
+    async def serve(self, opened: Open, stream: IngestStream) -> None:
+        """One call to its end. Raises what the work failed of."""
+        try:
+            work = await self._supervisor.take(opened)
+        except (Refused, LogError) as error:
+            _refused({"run": opened.run, "code": error.code, "why": str(error)})
+            metrics.CALLS.labels(error.code).inc()
+            fence = error.epoch if isinstance(error, Fenced) else None
+            await stream.write(IngestRefused(error.code, str(error), fence))
+            return
+        outcome = "lost"
+        try:
+            await stream.write(Accepted(work.resume_from))
+            await self._carry(work, stream)
+            outcome = "done"
+        except HeadraceError as error:
+            outcome = error.code
+            raise
+        finally:
+            work.leave()
+            metrics.CALLS.labels(outcome).inc()
+
+    async def _carry(self, work: Work, stream: IngestStream) -> None:
+        async with task_group() as group:
+            telling = group.create_task(_tell(work, stream))
+            await _feed(work, stream)
+            # What was published last is in the progress already, but it may not have been told.
+            telling.cancel()
+        await stream.write(Progress(work.progress.published, work.progress.durable))
+
+
+async def _feed(work: Work, stream: IngestStream) -> None:
+    """Media from the call to the worker, until the source stops or ends and all is in the log."""
+    while (step := await stream.read()) is not None:
+        match step:
+            case Frames(frames):
+                await work.feed(frames)
+            case Hold(at):
+                await work.hold(at)
+                return
+            case End():
+                await work.end()
+                return
+
+
+async def _tell(work: Work, stream: IngestStream) -> None:
+    """Progress to the edge, as it is made."""
+    seen = work.progress
+    while True:
+        seen = await work.next_progress(seen)
+        await stream.write(Progress(seen.published, seen.durable))

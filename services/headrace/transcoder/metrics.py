@@ -1,0 +1,28 @@
+"""The transcoder's metrics, declared once.
+
+Law: as in `runtime.telemetry.metrics`.
+"""
+
+from headrace.runtime.telemetry.metrics import Counter, Gauge, Histogram
+
+RUNS = Gauge("headrace_transcoder_runs", "Runs that are being encoded")
+CAPACITY = Gauge("headrace_transcoder_capacity_pixels_per_second", "What this node can encode")
+USED = Gauge("headrace_transcoder_used_pixels_per_second", "What its runs cost")
+CALLS = Counter("headrace_transcoder_calls_total", "Ingest calls by how they ended", ["outcome"])
+WORKER_DEATHS = Counter("headrace_transcoder_worker_deaths_total", "Workers that ended before their work did")
+FRAMES = Counter("headrace_transcoder_frames_total", "Access units taken from edges", ["kind"])
+PARTS = Counter("headrace_transcoder_parts_total", "Parts appended to the log", ["kind"])
+PART_BYTES = Counter("headrace_transcoder_part_bytes_total", "Bytes of the parts appended to the log")
+LATE_PARTS = Counter("headrace_transcoder_late_parts_total", "Parts more than one part target after the one before")
+DROPPED = Counter("headrace_transcoder_dropped_total", "Media that a worker could not use", ["what"])
+SPEED = Histogram(
+    "headrace_transcoder_speed_ratio",
+    "Seconds of media that a run published in a second, over its whole life",
+    buckets=(0.5, 0.8, 0.9, 0.95, 0.98, 1.0, 1.02, 1.05, 1.1, 1.5, 2, 5),
+)
+PUBLISH_DELAY = Histogram(
+    "headrace_transcoder_publish_delay_seconds",
+    "From the end of a part on the wall clock to its publication",
+    buckets=(0.1, 0.2, 0.5, 1, 2, 3, 5, 10, 30),
+)
+HELD_BYTES = Gauge("headrace_transcoder_held_bytes", "Parts that wait for the log, all runs together")

@@ -1,0 +1,283 @@
+"""The pipe between a supervisor and its worker: one table of messages, both ends of a socket.
+
+Law: parent and child are the same code, so nothing here has a version; every message is its kind, its length, and its
+fields in a fixed order. The parent trusts nothing that it receives: a worker that decodes hostile media may say
+anything, so upward messages hold only numbers, text and opaque bytes, and bad ones raise PipeBroken.
+Neighbours: `supervisor` holds the async end, `worker.main` the blocking one.
+"""
+
+import asyncio
+import pickle
+import socket
+import struct
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from fractions import Fraction
+from typing import Any, NamedTuple
+
+from headrace.core.broadcast import Gap, Init, Part, Plan, Source
+from headrace.core.errors import HeadraceError
+from headrace.core.media import Frame, Kind
+from headrace.livelog.base import RungPosition
+
+MAX_MESSAGE_BYTES = 64 << 20  # above any part: 10 s of 50 Mbit/s
+_UPWARD = 16  # kinds from here on go up
+_HEAD = struct.Struct(">BI")
+_FRAME = struct.Struct(">BBqqqIB")
+_PLACE = struct.Struct(">QIqqqBI")
+_INIT = struct.Struct(">IIIII")
+_TEXT = struct.Struct(">I")
+
+
+class PipeBroken(HeadraceError):
+    """The other side stopped in the middle of a message, or sent what is none."""
+
+    code = "pipe_broken"
+
+
+@dataclass(frozen=True, slots=True)
+class Begin:
+    """Down, first: what to make. `positions`: where each rung goes on; `encoders`: the ids of the rungs' encoders."""
+
+    plan: Plan
+    source: Source
+    positions: dict[str, RungPosition] = field(default_factory=dict)
+    encoders: dict[str, str] = field(default_factory=dict)
+
+
+class Flush(NamedTuple):
+    """Down, last: there is no more media; make everything whole, then say Done."""
+
+
+class Made(NamedTuple):
+    """Up: a whole part and its bytes."""
+
+    part: Part
+    data: bytes
+
+
+class Counted(NamedTuple):
+    """Up: something happened `times` times that a metric counts under the label `what`."""
+
+    what: str
+    times: int
+
+
+class Failed(NamedTuple):
+    """Up, last: the worker cannot go on."""
+
+    why: str
+
+
+class Done(NamedTuple):
+    """Up, last: everything is made."""
+
+
+Message = Begin | Frame | Flush | Init | Made | Gap | Counted | Failed | Done
+
+
+def encode(message: Message) -> list[bytes]:
+    """The buffers of one message, to be written in order."""
+    number, pack, _ = _TABLE[type(message)]
+    body = pack(message)
+    size = sum(map(len, body))
+    if size > MAX_MESSAGE_BYTES:
+        raise PipeBroken(f"a {type(message).__name__} of {size} bytes")
+    return [_HEAD.pack(number, size), *body]
+
+
+def decode(number: int, payload: bytes) -> Message:
+    """A message from its kind and its payload. Raises PipeBroken."""
+    try:
+        kind = _KINDS[number]
+        message: Message = _TABLE[kind][2](payload)
+    except (LookupError, ValueError, ArithmeticError, struct.error, pickle.UnpicklingError) as error:
+        raise PipeBroken(f"message of kind {number} and {len(payload)} bytes: {error!r}") from None
+    return message
+
+
+class WorkerEnd:
+    """The child's end: blocking. One thread receives; `send` is for one thread at a time."""
+
+    def __init__(self, sock: socket.socket) -> None:
+        self._sock = sock
+        self._file = sock.makefile("rb", buffering=1 << 16)
+
+    def receive(self) -> Message | None:
+        """The next message; None when the parent closed the pipe. Raises PipeBroken."""
+        head = self._file.read(_HEAD.size)
+        if not head:
+            return None
+        if len(head) < _HEAD.size:
+            raise PipeBroken("the pipe ended inside a message's head")
+        number, size = _checked(head)
+        payload = self._file.read(size)
+        if len(payload) < size:
+            raise PipeBroken("the pipe ended inside a message")
+        return decode(number, payload)
+
+    def send(self, message: Message) -> None:
+        """Write one message; waits while the parent does not read. Raises OSError when it is gone."""
+        for buffer in encode(message):
+            self._sock.sendall(buffer)
+
+
+class SupervisorEnd:
+    """The parent's end: asyncio. `send` waits while more than `max_bytes` are unread by the child."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._reader = reader
+        self._writer = writer
+
+    @classmethod
+    async def over(cls, sock: socket.socket, max_bytes: int) -> "SupervisorEnd":
+        """Take over one end of a socket pair."""
+        reader, writer = await asyncio.open_unix_connection(sock=sock, limit=max_bytes)
+        writer.transport.set_write_buffer_limits(high=max_bytes)
+        return cls(reader, writer)
+
+    @property
+    def held_bytes(self) -> int:
+        """Bytes that wait in this process for the child to read."""
+        return self._writer.transport.get_write_buffer_size()
+
+    async def send(self, message: Message) -> None:
+        """Hand one message over. Raises PipeBroken when the child is gone."""
+        try:
+            self._writer.writelines(encode(message))
+            await self._writer.drain()
+        except ConnectionError as error:
+            raise PipeBroken(f"the worker does not read any more: {error!r}") from None
+
+    async def receive(self) -> Message | None:
+        """The next message; None when the child closed the pipe between two of them. Raises PipeBroken."""
+        try:
+            number, size = _checked(await self._reader.readexactly(_HEAD.size))
+            if number < _UPWARD:
+                raise PipeBroken(f"a message of kind {number} from the worker")
+            return decode(number, await self._reader.readexactly(size))
+        except asyncio.IncompleteReadError as error:
+            if error.expected == _HEAD.size and not error.partial:
+                return None
+            raise PipeBroken("the pipe ended inside a message") from None
+        except ConnectionError as error:
+            raise PipeBroken(f"the worker is gone: {error!r}") from None
+
+    def close(self) -> None:
+        """Give the socket back, unsent bytes included."""
+        self._writer.transport.abort()
+
+
+def _checked(head: bytes) -> tuple[int, int]:
+    number, size = _HEAD.unpack(head)
+    if size > MAX_MESSAGE_BYTES:
+        raise PipeBroken(f"a message of {size} bytes")
+    return number, size
+
+
+def _pack_begin(message: Begin) -> list[bytes]:
+    return [pickle.dumps(message)]
+
+
+def _unpack_begin(payload: bytes) -> Begin:
+    begin = pickle.loads(payload)  # only ever received by the child, from the process that started it
+    if not isinstance(begin, Begin):
+        raise ValueError("no Begin")
+    return begin
+
+
+def _pack_frame(frame: Frame) -> list[bytes]:
+    head = _FRAME.pack(frame.kind, frame.keyframe, frame.dts, frame.pts, frame.sample, frame.samples, frame.jump)
+    return [head, frame.data]
+
+
+def _unpack_frame(payload: bytes) -> Frame:
+    kind, keyframe, dts, pts, sample, samples, jump = _FRAME.unpack_from(payload)
+    return Frame(Kind(kind), bool(keyframe), dts, pts, payload[_FRAME.size :], sample, samples, bool(jump))
+
+
+def _pack_init(init: Init) -> list[bytes]:
+    rate = init.frame_rate
+    numbers = _INIT.pack(init.width, init.height, rate.numerator, rate.denominator, init.channels)
+    return [numbers, *_texts(init.rung, init.codecs), init.data]
+
+
+def _unpack_init(payload: bytes) -> Init:
+    width, height, over, under, channels = _INIT.unpack_from(payload)
+    (rung, codecs), data = _split(payload, _INIT.size, 2)
+    return Init(rung, codecs, data, width, height, Fraction(over, under), channels)
+
+
+def _pack_part(made: Made) -> list[bytes]:
+    part = made.part
+    flags = part.opened | part.segment_end << 1 | part.independent << 2
+    place = (part.msn, part.part, part.start, part.end, part.segment_start, flags, part.discontinuity)
+    return [_PLACE.pack(*place), *_texts(part.rung, part.digest, part.encoder), made.data]
+
+
+def _unpack_part(payload: bytes) -> Made:
+    msn, index, start, end, segment_start, flags, discontinuity = _PLACE.unpack_from(payload)
+    (rung, digest, encoder), data = _split(payload, _PLACE.size, 3)
+    part = Part(
+        rung=rung, msn=msn, part=index, start=start, end=end, segment_start=segment_start, opened=bool(flags & 1),
+        segment_end=bool(flags & 2), independent=bool(flags & 4), size=len(data), digest=digest, encoder=encoder,
+        discontinuity=discontinuity,
+    )  # fmt: skip
+    return Made(part, data)
+
+
+def _pack_gap(gap: Gap) -> list[bytes]:
+    flags = gap.opened | gap.segment_end << 1
+    place = (gap.msn, gap.part, gap.start, gap.end, gap.segment_start, flags, gap.discontinuity)
+    return [_PLACE.pack(*place), *_texts(gap.rung)]
+
+
+def _unpack_gap(payload: bytes) -> Gap:
+    msn, index, start, end, segment_start, flags, discontinuity = _PLACE.unpack_from(payload)
+    (rung,), _ = _split(payload, _PLACE.size, 1)
+    return Gap(rung, msn, index, start, end, segment_start, bool(flags & 1), bool(flags & 2), discontinuity)
+
+
+def _pack_counted(counted: Counted) -> list[bytes]:
+    return [_TEXT.pack(counted.times), counted.what.encode()]
+
+
+def _unpack_counted(payload: bytes) -> Counted:
+    (times,) = _TEXT.unpack_from(payload)
+    return Counted(payload[_TEXT.size :].decode(), times)
+
+
+def _texts(*texts: str) -> list[bytes]:
+    buffers = []
+    for text in texts:
+        data = text.encode()
+        buffers += [_TEXT.pack(len(data)), data]
+    return buffers
+
+
+def _split(payload: bytes, offset: int, count: int) -> tuple[list[str], bytes]:
+    """`count` texts from `offset` on, and what follows them."""
+    texts = []
+    for _ in range(count):
+        (size,) = _TEXT.unpack_from(payload, offset)
+        offset += _TEXT.size
+        if offset + size > len(payload):
+            raise ValueError("a text is cut short")
+        texts.append(payload[offset : offset + size].decode())
+        offset += size
+    return texts, payload[offset:]
+
+
+# The table: kind on the pipe, fields to buffers, payload to message.
+_TABLE: dict[type, tuple[int, Callable[[Any], list[bytes]], Callable[[bytes], Message]]] = {
+    Begin: (1, _pack_begin, _unpack_begin),
+    Frame: (2, _pack_frame, _unpack_frame),
+    Flush: (3, lambda _: [], lambda _: Flush()),
+    Init: (16, _pack_init, _unpack_init),
+    Made: (17, _pack_part, _unpack_part),
+    Gap: (18, _pack_gap, _unpack_gap),
+    Counted: (19, _pack_counted, _unpack_counted),
+    Failed: (20, lambda failed: [failed.why.encode()], lambda payload: Failed(payload.decode())),
+    Done: (21, lambda _: [], lambda _: Done()),
+}
+_KINDS = {number: kind for kind, (number, _, _) in _TABLE.items()}

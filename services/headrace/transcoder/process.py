@@ -1,0 +1,80 @@
+"""The worker's process: started, listened to, and ended for sure.
+
+Law: the child gets one socket and nothing else of ours; it is in a session of its own, so a terminal's Ctrl-C reaches
+only us; and nothing that it does or prints can hold this process up. Neighbours: `work` owns one for each run.
+"""
+
+import asyncio
+import signal
+import socket
+import sys
+from asyncio.subprocess import DEVNULL, PIPE, Process
+from collections.abc import Sequence
+from contextlib import suppress
+
+from headrace.runtime.telemetry.logs import RateLimited, logger
+from headrace.transcoder.pipe import SupervisorEnd
+
+WORKER_COMMAND = (sys.executable, "-m", "headrace.transcoder.worker")
+_STDERR_BYTES = 4096  # of one log line
+
+_log = logger(__name__)
+
+
+class WorkerProcess:
+    """A running worker and our end of its pipe."""
+
+    def __init__(self, process: Process, pipe: SupervisorEnd, run: str) -> None:
+        self.pipe = pipe
+        self._process = process
+        self._run = run
+        self._say = RateLimited(_log, "worker")
+
+    @classmethod
+    async def start(cls, run: str, max_bytes: int, command: Sequence[str] = WORKER_COMMAND) -> "WorkerProcess":
+        """Start a worker for `run`; at most `max_bytes` wait for it to read. Raises OSError."""
+        ours, theirs = socket.socketpair()
+        with theirs:
+            try:
+                process = await asyncio.create_subprocess_exec(
+                    *command,
+                    str(theirs.fileno()),
+                    stdin=DEVNULL,
+                    stdout=DEVNULL,
+                    stderr=PIPE,
+                    pass_fds=(theirs.fileno(),),
+                    start_new_session=True,
+                )
+            except OSError:
+                ours.close()
+                raise
+        return cls(process, await SupervisorEnd.over(ours, max_bytes), run)
+
+    @property
+    def pid(self) -> int:
+        """Its process id."""
+        return self._process.pid
+
+    async def log_stderr(self) -> None:
+        """What it prints goes to our log, at most a line a second, until it closes its end."""
+        assert self._process.stderr is not None
+        while text := await self._process.stderr.read(_STDERR_BYTES):
+            self._say({"run": self._run, "said": text.decode(errors="replace").strip()})
+
+    async def end(self, grace_s: float) -> str:
+        """Close the pipe, give it `grace_s` to go, then kill it. Returns how it ended."""
+        self.pipe.close()
+        try:
+            code = await asyncio.wait_for(self._process.wait(), grace_s)
+        except TimeoutError:
+            self.kill()
+            code = await self._process.wait()
+        except asyncio.CancelledError:
+            self.kill()
+            raise
+        return f"killed by {signal.Signals(-code).name}" if code < 0 else f"exit status {code}"
+
+    def kill(self) -> None:
+        """End it now."""
+        with suppress(ProcessLookupError):
+            self._process.kill()

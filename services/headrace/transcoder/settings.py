@@ -1,0 +1,51 @@
+"""What a transcoder is told at its start.
+
+Law: read once, immutable, passed down.
+"""
+
+from pathlib import Path
+
+from headrace.runtime.config import Settings
+
+
+class TranscoderSettings(Settings):
+    """`HEADRACE_*` variables of the transcoder."""
+
+    transcoder_target: str = "127.0.0.1:7071"
+    """gRPC target to listen on: `host:port` or `unix:/path`; port 0 takes a free one."""
+
+    transcoder_advertise: str = ""
+    """The target that edges dial, where it differs from the one listened on."""
+
+    control_target: str = "127.0.0.1:7070"
+    """gRPC target of control, which is told once a second what this pod is and does."""
+
+    pod: str = "transcoder"
+    """This pod's name, unique among transcoders."""
+
+    transcoder_http_host: str = "127.0.0.1"
+    """Where `/livez`, `/readyz` and `/metrics` are served."""
+
+    transcoder_http_port: int = 9091
+    """The port of the same."""
+
+    capacity_pixels_s: int = 0
+    """What this node can encode, pixels/s; 0: measure it."""
+
+    capacity_file: Path | None = None
+    """Where the measurement is kept for the next start."""
+
+    worker_input_bytes: int = 4 << 20
+    """How much media may wait here for one worker to read it."""
+
+    worker_output_bytes: int = 32 << 20
+    """How much of what one worker made may wait for the log."""
+
+    stall_timeout_s: float = 60.0
+    """A worker that takes no media for so long is lost, seconds."""
+
+    flush_timeout_s: float = 10.0
+    """How long a worker may take to make everything whole at the end, seconds."""
+
+    stop_timeout_s: float = 3.0
+    """The same when the process is asked to stop, seconds."""

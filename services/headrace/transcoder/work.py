@@ -1,0 +1,249 @@
+"""Work: one accepted call's run, from its frames to its log.
+
+Law: frames go to the worker only as fast as it reads; what it makes goes to the log in order, all that has gathered in
+one batch. Whatever ends (the source, the call, the worker, the hold on the log) ends this work and no other. Only a
+source that ended on purpose ends the run; otherwise the log says that it stopped, and somebody else goes on.
+Neighbours: `supervisor` starts works, `grpc_server` feeds them.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from fractions import Fraction
+
+from headrace.core.broadcast import End, Entry, Gap, Hold, Init, Part, Plan, Refused, RunId
+from headrace.core.broadcast.refusals import Reason
+from headrace.core.errors import HeadraceError
+from headrace.core.media import TICKS_PER_MS, TICKS_PER_S, Frame
+from headrace.livelog.base import LogError
+from headrace.runtime.aio.channel import Channel, ChannelClosed
+from headrace.runtime.aio.clock import monotonic_s, unix_ms
+from headrace.runtime.telemetry.logs import logger
+from headrace.transcoder import metrics
+from headrace.transcoder.pipe import Counted, Done, Failed, Flush, Made, PipeBroken
+from headrace.transcoder.process import WorkerProcess
+from headrace.transcoder.settings import TranscoderSettings
+from headrace.transcoder.writer import Progress, Writer
+
+GOODBYE_S = 1.0  # for a process that has closed its pipe
+_ENTRY_BYTES = 512  # what an entry counts for beside its bytes
+
+_log = logger(__name__)
+
+
+class Work:
+    """Runs in a task of its own (`run`), so that it outlives the call that feeds it.
+
+    `head` are the entries that open a new log. `resume_from`: the first tick that is not in the log.
+    """
+
+    def __init__(
+        self,
+        run: RunId,
+        plan: Plan,
+        anchor_ms: int,
+        writer: Writer,
+        process: WorkerProcess,
+        head: Sequence[Entry],
+        settings: TranscoderSettings,
+    ) -> None:
+        self.name = run
+        self.resume_from = writer.published
+        self.progress = Progress(writer.published, writer.published)
+        self._plan = plan
+        self._anchor_ms = anchor_ms
+        self._writer = writer
+        self._process = process
+        self._head = list(head)
+        self._settings = settings
+        self._made: Channel[tuple[Entry, bytes | None]] = Channel(settings.worker_output_bytes)
+        self._rungs = frozenset(plan.rung_names)
+        self._published_at: dict[str, float] = {}
+        self._flushing = asyncio.Event()
+        self._over = False
+        self._hold_at: int | None = None
+        self._flush_s = settings.flush_timeout_s
+        self._failure: HeadraceError | None = None
+        self._concluded = asyncio.Event()
+        self._news = asyncio.Event()
+
+    async def feed(self, frames: Sequence[Frame]) -> None:
+        """Hand frames to the worker; waits while it does not read. Raises what the work failed of."""
+        for frame in frames:
+            try:
+                async with asyncio.timeout(self._settings.stall_timeout_s):
+                    await self._process.pipe.send(frame)
+            except PipeBroken:
+                await self._concluded.wait()
+                self._raise()
+                raise Refused(Reason.WORKER_LOST, "the run is over") from None
+            except TimeoutError:
+                self._fail(Refused(Reason.WORKER_LOST, "the worker takes no media any more"))
+                self._raise()
+            metrics.FRAMES.labels(frame.kind.name.lower()).inc()
+
+    async def hold(self, at: int) -> None:
+        """The source stopped at `at`: returns once everything before is in the log, and that it stopped."""
+        self._hold_at = at
+        await self._finish()
+
+    async def end(self) -> None:
+        """The source ended: returns once everything is in the log, and that it ended."""
+        self._over = True
+        await self._finish()
+
+    def leave(self, within_s: float | None = None) -> None:
+        """Nobody feeds this run any more: what there is goes out, within `within_s` if that is less than usual."""
+        if within_s is not None:
+            self._flush_s = min(self._flush_s, within_s)
+        self._flushing.set()
+
+    async def _finish(self) -> None:
+        self._flushing.set()
+        await self._concluded.wait()
+        self._raise()
+
+    async def next_progress(self, seen: Progress) -> Progress:
+        """The present progress, once it is not `seen`. Raises what the work failed of before."""
+        while self.progress == seen:
+            self._raise()
+            await self._news.wait()
+        return self.progress
+
+    async def run(self) -> None:
+        """Everything until the run needs this process no more."""
+        try:
+            started_s, started_at = monotonic_s(), self._writer.published
+            with metrics.RUNS.track_inprogress():
+                await self._encode()
+            media_s = (self._writer.published - started_at) / TICKS_PER_S
+            metrics.SPEED.observe(media_s / max(monotonic_s() - started_s, 0.001))
+            if self._failure is None:
+                await self._conclude()
+        except LogError as error:
+            self._fail(error)
+        except BaseException:
+            self._fail(Refused(Reason.UNAVAILABLE, "this transcoder gave the run up"))
+            raise
+        finally:
+            self._concluded.set()
+
+    async def _encode(self) -> None:
+        """Until the worker has done its work, or is lost."""
+        async with asyncio.TaskGroup() as group:
+            stderr = group.create_task(self._process.log_stderr())
+            appending = group.create_task(self._append())
+            flushing = group.create_task(self._flush())
+            try:
+                await self._collect()
+                await appending
+            finally:
+                flushing.cancel()
+                how = await self._process.end(GOODBYE_S)
+                stderr.cancel()
+        if self._failure is not None:
+            _log.warning("worker lost", extra={"run": self.name, "why": str(self._failure), "process": how})
+
+    async def _collect(self) -> None:
+        """From the pipe to the channel, until Done."""
+        try:
+            while not isinstance(message := await self._process.pipe.receive(), Done):
+                match message:
+                    case Made(part, data):
+                        await self._keep(part, data)
+                    case Init() | Gap():
+                        await self._keep(message, None)
+                    case Counted(what, times):
+                        metrics.DROPPED.labels(what).inc(times)
+                    case Failed(why):
+                        raise PipeBroken(why)
+                    case _:
+                        how = await self._process.end(GOODBYE_S)
+                        raise PipeBroken(f"the worker ended in the middle of its work, {how}")
+        except PipeBroken as broken:
+            if self._failure is None:
+                metrics.WORKER_DEATHS.inc()
+            self._fail(Refused(Reason.WORKER_LOST, str(broken)))
+        except ChannelClosed:
+            pass  # the log refused; it said why
+        finally:
+            await self._made.close()
+
+    async def _keep(self, entry: Part | Gap | Init, data: bytes | None) -> None:
+        if entry.rung not in self._rungs:
+            raise PipeBroken(f"the worker speaks of a rung {entry.rung!r}")
+        size = len(data or b"") + _ENTRY_BYTES
+        metrics.HELD_BYTES.inc(size)
+        try:
+            await self._made.send((entry, data), size)
+        finally:
+            metrics.HELD_BYTES.dec(size)
+
+    async def _append(self) -> None:
+        """From the channel to the log, until the channel ends or the log refuses."""
+        try:
+            async for first in self._made:
+                batch = [first]
+                while len(self._made):
+                    batch.append(await self._made.receive())
+                await self._write(batch)
+        except LogError as error:
+            self._fail(error)
+            await self._made.close()
+
+    async def _write(self, batch: list[tuple[Entry, bytes | None]]) -> None:
+        head, self._head = self._head, []
+        progress = await self._writer.append([*((entry, None) for entry in head), *batch])
+        self._measure(batch)
+        self.progress = progress
+        self._tell()
+
+    def _measure(self, batch: list[tuple[Entry, bytes | None]]) -> None:
+        now_s, now_ms = monotonic_s(), unix_ms()
+        for entry, _ in batch:
+            if not isinstance(entry, Part):
+                if isinstance(entry, Gap):
+                    metrics.PARTS.labels("gap").inc()
+                continue
+            metrics.PARTS.labels("media").inc()
+            metrics.PART_BYTES.inc(entry.size)
+            delay_ms = now_ms - self._anchor_ms - Fraction(entry.end, TICKS_PER_MS)
+            metrics.PUBLISH_DELAY.observe(float(delay_ms / 1000))
+            before_s = self._published_at.get(entry.rung, now_s)
+            if now_s - before_s > self._plan.part_target_ms / 1000:
+                metrics.LATE_PARTS.inc()
+            self._published_at[entry.rung] = now_s
+
+    async def _flush(self) -> None:
+        """When the media ends, tell the worker, and give it a while."""
+        await self._flushing.wait()
+        try:
+            async with asyncio.timeout(self._flush_s):
+                await self._process.pipe.send(Flush())
+                await self._concluded.wait()
+        except PipeBroken:
+            pass  # `_collect` knows more about it
+        except TimeoutError:
+            self._fail(Refused(Reason.WORKER_LOST, f"the worker did not end within {self._flush_s:g} s"))
+
+    async def _conclude(self) -> None:
+        """Say in the log how it ended."""
+        at = self._writer.furthest
+        if self._over:
+            await self._write([(End(at), None)])
+        else:
+            await self._write([(Hold(at if self._hold_at is None else self._hold_at), None)])
+
+    def _fail(self, error: HeadraceError) -> None:
+        """The first failure is the one that counts; the worker is of no more use."""
+        if self._failure is None:
+            self._failure = error
+        self._process.kill()
+        self._tell()
+
+    def _tell(self) -> None:
+        news, self._news = self._news, asyncio.Event()
+        news.set()
+
+    def _raise(self) -> None:
+        if self._failure is not None:
+            raise self._failure

@@ -1,0 +1,73 @@
+"""The worker's main thread: from the pipe to the line, and whatever happens back to the pipe.
+
+Law: it reads the pipe no faster than the work goes. Any failure is told upward, if that still works, and ends the
+process at once; a pipe that ends means that nobody wants the work any more. Neighbours: `work` holds the other end.
+"""
+
+import os
+import socket
+import sys
+import threading
+import traceback
+from contextlib import suppress
+from typing import NoReturn
+
+from headrace.core.media import Frame
+from headrace.transcoder.pipe import Begin, Counted, Done, Failed, Flush, Message, PipeBroken, WorkerEnd
+from headrace.transcoder.worker.line import Line
+from headrace.transcoder.worker.threads import Crew
+
+NICE = 5  # the supervisor, and whatever else shares the node, comes first
+OOM_SCORE = "500"  # when memory runs out a worker is the cheapest to lose
+
+
+class Outbox:
+    """The pipe upward, for all threads."""
+
+    def __init__(self, pipe: WorkerEnd) -> None:
+        self._pipe = pipe
+        self._lock = threading.Lock()
+
+    def send(self, message: Message) -> None:
+        """One message; waits while the supervisor does not read."""
+        with self._lock:
+            self._pipe.send(message)
+
+    def count(self, what: str) -> None:
+        """Something was lost that a metric counts."""
+        self.send(Counted(what, 1))
+
+    def fail(self, error: BaseException) -> NoReturn:
+        """The end of this process."""
+        traceback.print_exception(error)
+        sys.stderr.flush()
+        with suppress(OSError):
+            self.send(Failed(f"{type(error).__name__}: {error}"))
+        os._exit(1)
+
+
+def main(fd: int) -> None:
+    """Work on the run that comes over socket `fd`."""
+    _step_back()
+    pipe = WorkerEnd(socket.socket(fileno=fd))
+    outbox = Outbox(pipe)
+    try:
+        begin = pipe.receive()
+        if not isinstance(begin, Begin):
+            raise PipeBroken("the first message is no Begin")
+        line = Line(begin, Crew(outbox.fail), outbox.send, outbox.count)
+        while isinstance(message := pipe.receive(), Frame):
+            line.feed(message)
+        if isinstance(message, Flush):
+            line.finish()
+            outbox.send(Done())
+    except BaseException as error:
+        outbox.fail(error)
+    # Threads may still be at work for a supervisor that is gone; codecs that are spent need no tidying.
+    os._exit(0)
+
+
+def _step_back() -> None:
+    os.nice(NICE)
+    with suppress(OSError), open("/proc/self/oom_score_adj", "w") as file:
+        file.write(OOM_SCORE)
