@@ -114,7 +114,7 @@ def _matches(request: Headers, etag: str) -> bool:
 def _span(asked: str, size: int) -> tuple[int, int] | None:
     """First byte and the one after the last; None where the header is to be ignored (RFC 9110 §14.2), empty for 416."""
     parsed = _RANGE.fullmatch(asked)
-    if parsed is None or parsed[0].count("-") != 1:
+    if parsed is None:
         return None
     first, last = parsed.groups()
     if first:

@@ -124,6 +124,9 @@ def test_last_modified_is_the_media_times_end_but_never_in_the_future() -> None:
     assert fields(answers.playlist({}, PAGE, 1, NOW_MS))["last-modified"] == "Sun, 01 Mar 2026 12:00:00 GMT"
     early = answers.playlist({}, PAGE, 1, 1_772_366_399_000)
     assert fields(early)["last-modified"] == "Sun, 01 Mar 2026 11:59:59 GMT"
+    assert fields(media())["last-modified"] == "Sun, 01 Mar 2026 12:00:00 GMT"
+    early = answers.media({}, BODY, "video/mp4", '"e1"', 1_772_366_400_123, 1_772_366_399_000)
+    assert fields(early)["last-modified"] == "Sun, 01 Mar 2026 11:59:59 GMT"
 
 
 def test_browsers_may_read_every_answer_and_the_headers_that_players_need() -> None:

@@ -83,6 +83,10 @@ async def test_a_run_is_forgotten_when_nobody_asked_for_a_while(
     now_s[0] += 1
     await settle()
     assert followed.over
+    readings = log.calls["read"]
+    await log.append(RUN, *parts_of(PLAN, "audio", 1))
+    await settle()
+    assert log.calls["read"] == readings
     assert await follower.get(RUN) is not followed
 
 

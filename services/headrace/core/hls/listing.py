@@ -111,5 +111,5 @@ class MediaPlaylist:
         before: Segment | None = None
         for segment in self.segments:
             broken = before is not None and segment.discontinuity != before.discontinuity
-            yield segment, broken, before is None or broken or segment.init.name != before.init.name
+            yield segment, broken, before is None or segment.init.name != before.init.name
             before = segment

@@ -111,14 +111,13 @@ def _audio_rates(rung: AudioRung, playlist: MediaPlaylist) -> Rates:
 def measured(playlist: MediaPlaylist) -> Rates:
     """What the listed segments took, with margin, in quarter octaves.
 
-    The peak is the highest rate of the shortest stretches of half a target duration or more (RFC 8216bis §4.1).
+    The peak is the highest rate of consecutive stretches of half a target duration or a little more (RFC 8216bis §4.1).
     """
     shortest = playlist.target_duration_s * TICKS_PER_S // 2
     peak = Fraction(0)
     all_bits = all_ticks = bits = ticks = 0
     for segment in playlist.segments:
         if segment.gap:
-            bits = ticks = 0
             continue
         duration = segment.end - segment.start
         bits, ticks = bits + 8 * segment.size, ticks + duration

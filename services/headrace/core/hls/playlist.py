@@ -56,9 +56,7 @@ class _Rendition:
         """Whether `part`, which follows, made a segment whole."""
         if self.init is None:
             return False
-        if part.part == 0:
-            self._discontinuity = part.discontinuity
-        self._msn, self._id = part.msn, entry_id
+        self._msn, self._discontinuity, self._id = part.msn, part.discontinuity, entry_id
         self._pieces.append(_piece(part))
         return part.segment_end and self.close()
 
@@ -169,6 +167,7 @@ class RunModel:
             for each in self._renditions.values():
                 each.clear()
             self._first = None
+            self.version += 1
         if rendition.add(part, entry_id):
             self._advance()
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from headrace.core.broadcast import End, Entry, Gap, Hold, Init, Part, Plan, Profile
+from headrace.core.broadcast import End, Entry, Gap, Hold, Init, Part, Plan, Profile, RungSpec
 from headrace.core.hls.durations import round_half_up_seconds
 from headrace.core.hls.multivariant import multivariant
 from headrace.core.hls.playlist import RunModel
@@ -267,14 +267,18 @@ def test_the_same_init_section_published_again_is_no_new_map() -> None:
     assert media_playlist(playlist).count("#EXT-X-MAP") == 1
 
 
-def test_a_log_that_starts_anew_later_in_the_run_drops_what_came_before_it() -> None:
+@pytest.mark.parametrize("anew", [100, 3])  # the second would be a log's fault, and still no origin's end
+def test_a_log_that_starts_anew_later_in_the_run_drops_what_came_before_it(anew: int) -> None:
     plan = plan_of(window_s=20)
-    entries = whole_run(plan, 12)
-    for msn in (100, 101):
-        for rung in plan.rung_names:
-            entries += parts_of(plan, rung, msn)
-    model = folded(entries)
-    assert {tuple(listed(model, rung)) for rung in plan.rung_names} == {(100, 101)}
+    recorded = chained([*whole_run(plan, 12), *(e for rung in plan.rung_names for e in parts_of(plan, rung, anew))])
+    model = RunModel.read([], recorded[: -6 * len(plan.rung_names)])
+    version = model.version
+    for entry, entry_id in recorded[-6 * len(plan.rung_names) : -1]:
+        model.apply(entry, entry_id)
+        assert not any(model.playlist(rung) for rung in plan.rung_names)
+        assert model.version > version
+    model.apply(*recorded[-1])
+    assert {tuple(listed(model, rung)) for rung in plan.rung_names} == {(anew,)}
 
 
 def trimmed(recorded: Recorded, keep: int) -> tuple[list[Entry], Recorded]:
@@ -304,17 +308,24 @@ def test_three_origins_that_began_at_different_points_print_the_same_bytes(profi
     assert len(texts(at_the_end)) == len(plan.rung_names) + 1
 
 
-@pytest.mark.parametrize("keep_segments", range(4, 13))
-def test_a_trimmed_log_never_gives_old_segments_a_new_encoders_init(keep_segments: int) -> None:
-    plan = plan_of(window_s=20)
+@given(st.integers(1, 400))
+@settings(max_examples=40, deadline=None)
+def test_a_trimmed_log_never_shows_a_segment_other_than_it_was(keep: int) -> None:
+    """However little is left: no part is missing in it, and no new encoder's init stands before it."""
+    plan = plan_of(Profile(auto=False, rungs=(RungSpec(720), RungSpec(360)), window_s=20))
     recorded = chained(with_new_encoder(plan, 10, 15))
-    a_segment = 6 * len(plan.rung_names)
-    keep = min(len(recorded), keep_segments * a_segment + len(plan.rung_names))
-    whole = RunModel.read([], recorded)
-    part = RunModel.read(*trimmed(recorded, keep))
+    whole, part = RunModel.read([], recorded), RunModel.read(*trimmed(recorded, min(keep, len(recorded))))
     for rung in plan.rung_names:
-        known = {s.msn: s for s in read(whole, rung).segments}
-        assert all(s == known[s.msn] for s in read(part, rung).segments)
+        if part.playlist(rung):
+            known = {s.msn: s for s in read(whole, rung).segments}
+            assert all(s == known[s.msn] for s in read(part, rung).segments)
+
+
+def test_a_window_that_ends_with_a_new_init_does_not_give_it_to_what_came_before() -> None:
+    plan = plan_of(window_s=20)
+    recorded = chained([*whole_run(plan, 12), *(init_of(plan, rung, "other build") for rung in plan.rung_names)])
+    part = RunModel.read(*trimmed(recorded, 8 * 6 * len(plan.rung_names)))
+    assert part.playlist("audio") is None
 
 
 def test_a_trimmed_log_keeps_old_segments_where_the_same_init_came_again() -> None:
