@@ -100,13 +100,13 @@ async def stack(tmp_path: Path) -> AsyncIterator[Stack]:
     transcoder = Transcoder()
     control = Control(f"unix:{tmp_path}/t")
     servers: list[Server] = []
-    for target, add in (
-        (f"unix:{tmp_path}/t", lambda s: media.add_ingest(s, transcoder)),
-        (f"unix:{tmp_path}/c", lambda s: add_sessions(s, control)),
-    ):
+    for name in "tc":
         server = make_server()
-        add(server)
-        listen(server, target)
+        if name == "t":
+            media.add_ingest(server, transcoder)
+        else:
+            add_sessions(server, control)
+        listen(server, f"unix:{tmp_path}/{name}")
         await server.start()
         servers.append(server)
     settings = EdgeSettings(

@@ -55,12 +55,17 @@ class FileSource:
             )
 
     def items(self) -> Iterator[Item]:
-        """The file's packets; when looping, each turn starts where the one before ended."""
-        start_ms = 0
+        """The file's packets; when looping, each turn starts where the pictures of the one before ended."""
+        start_ms = sound_end_ms = 0
         while True:
             end_ms = start_ms
             for item, duration_ms in self._turn(start_ms):
-                end_ms = max(end_ms, item.dts_ms + duration_ms)
+                if item.video:
+                    end_ms = max(end_ms, item.dts_ms + duration_ms)
+                elif item.dts_ms + duration_ms // 2 < sound_end_ms:
+                    continue  # the sound of the turn before was longer than its pictures
+                else:
+                    sound_end_ms = item.dts_ms + duration_ms
                 yield item
             if not self._loop or end_ms == start_ms:
                 return

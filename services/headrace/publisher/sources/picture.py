@@ -14,6 +14,7 @@ import av
 import av.filter
 from av.audio.codeccontext import AudioCodecContext
 from av.video.codeccontext import VideoCodecContext
+from av.video.frame import PictureType
 
 from headrace.core.codec.h264 import AvcConfig, annexb_to_sample
 from headrace.core.flv import Metadata
@@ -63,6 +64,7 @@ class PictureSource:
                 sound += AAC_SAMPLES
             frame = background()
             self._draw_clock(frame, face)
+            frame.pict_type = PictureType.NONE  # the filter's own would make every picture an IDR
             frame.pts = n
             frame.time_base = Fraction(1, RATE)
             for packet in self._video.encode(frame):

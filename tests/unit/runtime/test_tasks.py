@@ -1,0 +1,39 @@
+"""Tasks: whose failure is whose."""
+
+import asyncio
+
+import pytest
+
+from headrace.runtime.aio.tasks import spawn_isolated, task_group
+
+
+async def test_an_isolated_tasks_failure_is_told_and_leaves_its_siblings_alone() -> None:
+    failures: list[Exception] = []
+    done: list[str] = []
+
+    async def fail() -> None:
+        raise ValueError("mine alone")
+
+    async def work() -> None:
+        await asyncio.sleep(0)
+        done.append("worked")
+
+    async with asyncio.TaskGroup() as group:
+        spawn_isolated(group, fail(), "fails", failures.append)
+        spawn_isolated(group, work(), "works")
+    assert done == ["worked"]
+    assert [str(f) for f in failures] == ["mine alone"]
+
+
+async def test_a_groups_first_failure_passes_as_itself() -> None:
+    async def fail() -> None:
+        raise ValueError("plain")
+
+    async def nested() -> None:
+        async with task_group() as outer:
+            outer.create_task(asyncio.sleep(3600))
+            async with asyncio.TaskGroup() as inner:
+                inner.create_task(fail())
+
+    with pytest.raises(ValueError, match="plain"):
+        await nested()
