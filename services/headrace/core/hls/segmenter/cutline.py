@@ -7,7 +7,7 @@ is its pts, and long gaps are filled, so that these segments are the encoded run
 """
 
 from collections import deque
-from heapq import heappop, heappush
+from heapq import heapify, heappop, heappush
 from typing import NamedTuple
 
 from headrace.core.hls.segmenter.fill import fill_times
@@ -39,11 +39,20 @@ class CutLine:
         self._from = position.start
         self._fill = fill
         self._waiting: list[tuple[int, bool]] = []  # a heap of (tick, not a keyframe)
+        self._keyframe = position.start  # the newest keyframe's point
         self._last: int | None = None
         self._ahead = (position.start, False)  # the newest point, undecided
 
     def push(self, point: int, keyframe: bool, dts: int) -> None:
         """A sample's point; no later sample's point is before its `dts`, which ascend."""
+        if not self._fill:
+            # Samples follow a keyframe in decode order, wherever their DTS + delta lies: so do their points.
+            if keyframe:
+                self._waiting = [waiting for waiting in self._waiting if waiting[0] < point]
+                heapify(self._waiting)
+                self._keyframe = point
+            elif point <= self._keyframe:
+                return
         heappush(self._waiting, (point, not keyframe))
         while self._waiting and self._waiting[0][0] <= dts:
             self._release()

@@ -130,7 +130,7 @@ class PassthroughCutter:
         else:
             end = cuts[0].at
             sample = sample._replace(duration=max(end - t, 1))
-        if opens or (sample.keyframe and sample.pts == self._segment_start):
+        if self._opened_segment(sample):
             t = self._start
         elif cuts and t >= cuts[0].at:
             # It stands behind the keyframe that opens the next segment, but is decoded before it.
@@ -141,9 +141,13 @@ class PassthroughCutter:
 
     def _published(self, sample: Sample, t: int) -> bool:
         """Whether `sample` lies before the position."""
-        if self._fresh and self._line.opened:
-            return not (sample.keyframe and sample.pts == self._from)
-        return t < self._from
+        if any(map(self._opened_segment, self._queue)):
+            return True  # decoded before the keyframe that opened the segment, wherever its DTS + delta lies
+        return not self._fresh if self._opened_segment(sample) else t < self._from
+
+    def _opened_segment(self, sample: Sample) -> bool:
+        """Whether the present segment opened on `sample`."""
+        return sample.keyframe and sample.pts == self._segment_start
 
     def _place(self, sample: Sample, t: int, end: int) -> None:
         """Put `sample`, which stands from `t` to `end`, into the open part or a new one."""
