@@ -9,7 +9,7 @@ import logging
 import os
 import socket
 from collections.abc import Coroutine
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 from headrace.core import rtmp
 from headrace.core.errors import HeadraceError, RemoteProtocolError
@@ -56,13 +56,14 @@ class Connection(asyncio.Protocol):
         self._media_at_ms = monotonic_ms()
         self._media_seen = False
         self._bytes = 0
+        self._said_all = False
 
     # asyncio's side
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """A socket was accepted."""
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        # uvloop's transports have asyncio.Transport's methods, but are none of its kind.
+        self._transport = cast(asyncio.Transport, transport)
         host, port = transport.get_extra_info("peername")[:2]
         self.peer = f"{host}:{port}"
         sock = transport.get_extra_info("socket")
@@ -204,7 +205,7 @@ class Connection(asyncio.Protocol):
 
     def _flush(self) -> None:
         data = self._rtmp.data_to_send()
-        if data and self._transport is not None and not self._transport.is_closing():
+        if data and self._transport is not None and not self._transport.is_closing() and not self._said_all:
             self._transport.write(data)
 
     def _pause(self, who: object) -> None:
@@ -223,7 +224,8 @@ class Connection(asyncio.Protocol):
             session.over(how)
 
     def _close_soon(self) -> None:
-        if self._transport is not None:
+        if self._transport is not None and not self._said_all:
+            self._said_all = True
             if self._transport.can_write_eof():
                 self._transport.write_eof()
             asyncio.get_running_loop().call_later(CLOSE_AFTER_S, self._transport.close)
