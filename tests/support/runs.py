@@ -62,19 +62,21 @@ def parts_of(
     msn: int,
     *,
     gaps: Collection[int] = (),
+    filled: Collection[int] = (),
     discontinuity: int = 0,
     count: int = 6,
     of: int = 6,
     encoder: str = ENCODER,
 ) -> list[Entry]:
-    """The first `count` of a segment's `of` parts; the numbers in `gaps` are gaps."""
+    """The first `count` of a segment's `of` parts; those in `gaps` are missing, those in `filled` listed as gaps."""
     base = msn * plan.segment
     entries: list[Entry] = []
     for number in range(count):
         start, end = base + number * plan.segment // of, base + (number + 1) * plan.segment // of
         last = number == of - 1
-        if number in gaps:
-            entries.append(Gap(rung, msn, number, start, end, base, True, last, discontinuity))
+        if number in gaps or number in filled:
+            goes_on = encoder if number in filled else ""
+            entries.append(Gap(rung, msn, number, start, end, base, True, last, discontinuity, goes_on))
             continue
         data = part_bytes(rung, msn, number)
         digest = hashlib.sha256(data).hexdigest()[:16]

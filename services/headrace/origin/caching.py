@@ -67,6 +67,8 @@ class SegmentCache:
         run, rung, _ = key
         parts = []
         for number, piece in enumerate(segment.pieces):
+            if piece.gap:
+                continue
             part = await self._log.get(run, rung, segment.msn, number, piece.encoder)
             if part is None or len(part) != piece.size:
                 return None

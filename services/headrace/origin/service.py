@@ -12,6 +12,8 @@ from headrace.origin.http import OriginApp
 from headrace.origin.settings import OriginSettings
 from headrace.runtime.probes import AsgiApp
 
+__all__ = ["OriginSettings", "Service", "build"]
+
 
 class Service:
     """An origin. `http_app` answers below `/live` and wants the whole path; it needs `run` to be running."""

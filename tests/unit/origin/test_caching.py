@@ -11,7 +11,7 @@ from headrace.core.hls.listing import Segment
 from headrace.core.hls.playlist import RunModel
 from headrace.livelog.base import LiveLog, LogError
 from headrace.origin.caching import SegmentCache
-from tests.support.runs import PlaybackLog, chained, part_bytes, plan_of, whole_run
+from tests.support.runs import PlaybackLog, chained, part_bytes, parts_of, plan_of, start_of, whole_run
 
 RUN = RunId("r1")
 
@@ -30,6 +30,15 @@ def cache_over(log: PlaybackLog, max_bytes: int = 10**6) -> SegmentCache:
 async def test_a_segment_is_its_parts_bytes_in_order(log: PlaybackLog, segments: list[Segment]) -> None:
     body = await cache_over(log).get(RUN, "audio", segments[1])
     assert body == b"".join(part_bytes("audio", 1, part) for part in range(6))
+
+
+async def test_a_listed_gap_that_its_neighbour_fills_adds_no_bytes(log: PlaybackLog) -> None:
+    plan = plan_of("passthrough", audio=False)
+    model = RunModel.read([], chained([*start_of(plan), *parts_of(plan, "source", 0, filled=(1, 5))]))
+    segment = model.segment("source", 0)
+    assert segment is not None
+    body = await cache_over(log).get(RUN, "source", segment)
+    assert body == b"".join(part_bytes("source", 0, part) for part in (0, 2, 3, 4))
 
 
 async def test_many_who_ask_at_once_cost_one_fetch(log: PlaybackLog, segments: list[Segment]) -> None:

@@ -15,7 +15,11 @@ _SEGMENT_DIGITS = 12
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """A part within its segment. `size` in bytes; `encoder` names its bytes; a `gap` has neither."""
+    """A part within its segment. `size` in bytes; `encoder` names its bytes.
+
+    A `gap` has no bytes. It is `missing` where media was lost; else the part before it, which lasts longer than it is
+    listed, fills its time.
+    """
 
     start: int
     end: int
@@ -23,6 +27,11 @@ class Piece:
     size: int
     encoder: str
     gap: bool
+
+    @property
+    def missing(self) -> bool:
+        """Whether there is nothing to play here."""
+        return self.gap and not self.encoder
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +78,7 @@ class Segment:
     @property
     def gap(self) -> bool:
         """Whether something of it is missing, so that nobody can fetch it whole."""
-        return any(piece.gap for piece in self.pieces)
+        return any(piece.missing for piece in self.pieces)
 
     @property
     def size(self) -> int:

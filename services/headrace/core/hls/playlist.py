@@ -201,7 +201,7 @@ class RunModel:
 
 def _piece(part: Part | Gap) -> Piece:
     if isinstance(part, Gap):
-        return Piece(part.start, part.end, independent=False, size=0, encoder="", gap=True)
+        return Piece(part.start, part.end, independent=False, size=0, encoder=part.encoder, gap=True)
     return Piece(part.start, part.end, part.independent, part.size, part.encoder, gap=False)
 
 

@@ -172,6 +172,14 @@ def test_a_segment_with_a_missing_part_is_a_gap_of_its_full_length() -> None:
     assert not any(s.gap for s in read(model, "audio").segments)
 
 
+def test_a_gap_that_the_part_before_it_fills_leaves_the_segment_whole() -> None:
+    plan = plan_of("passthrough")
+    entries = start_of(plan)
+    for rung in plan.rung_names:
+        entries += parts_of(plan, rung, 0, filled=(2, 5) if rung == "source" else ())
+    assert [(s.gap, s.extinf) for s in read(folded(entries), "source").segments] == [(False, "2.00000")]
+
+
 def test_a_part_that_no_init_section_covers_is_never_listed() -> None:
     plan = plan_of(audio=False)
     entries = [e for e in whole_run(plan, 4) if not (isinstance(e, Init) and e.rung == plan.rung_names[0])]
