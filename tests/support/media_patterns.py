@@ -82,7 +82,7 @@ class Pattern:
 
 
 def steady(rate: Fraction, seconds: float, gops_s: Sequence[float], *, ms: bool = False, reorder: int = 2) -> Pattern:
-    """Constant frame rate; GOPs of these lengths in turn, to the nearest frame; whole-millisecond timestamps if `ms`."""
+    """Constant frame rate; GOPs of these lengths in turn, to the nearest frame; in whole milliseconds if `ms`."""
     count = max(2, round(rate * Fraction(seconds)))
     times = [tick(i, rate, ms=ms) for i in range(count + 1)]
     keys = set()
@@ -142,7 +142,8 @@ def uneven(seed: int, seconds: float, gops_s: Sequence[float], *, ms: bool = Fal
     rng = Random(seed)
     rate = Fraction(30)
     gap_s = rng.choice((0.3, 1, 6))
-    times, at = [0], 0.0
+    times = [0]
+    at = 0.0
     while at < seconds * TICKS:
         step = 3000 * rng.choice((0.5, 1, 1, 1, 1, 2)) * rng.uniform(0.8, 1.25)
         if rng.random() < 0.01:

@@ -134,7 +134,9 @@ def make_plan(profile: Profile, source: Source) -> Plan:
         fitted = explicit_ladder(profile.rungs, video)
     cut = Cut.KEYFRAMES if keep_source else Cut.GRID
     slowest = min((video.frame_rate / f.stride for f in fitted), default=video.frame_rate)
-    part = _part(profile, video, slowest, passthrough_only=not fitted)
+    audio = _audio(profile, source, encodes=bool(fitted))
+    audio_ms = Fraction(1000 * audio.frame_samples, audio.sample_rate) if audio else Fraction(0)
+    part = _part(profile, video, slowest, audio_ms, passthrough_only=not fitted)
     gap = min(LONGEST_FILL, part // 2)
     rungs = [_encoded(f, video, gap) for f in fitted]
     if keep_source:
@@ -150,8 +152,6 @@ def make_plan(profile: Profile, source: Source) -> Plan:
                 None,
             ),
         )
-    audio = _audio(profile, source, encodes=bool(fitted))
-    audio_ms = Fraction(1000 * audio.frame_samples, audio.sample_rate) if audio else Fraction(0)
     return Plan(
         cut=cut,
         video=tuple(rungs),
@@ -171,15 +171,19 @@ def _joins_encoded(video: VideoSource, segment: int) -> bool:
     return video.closed and 0 < video.first_segment <= segment + GRID_SLACK
 
 
-def _part(profile: Profile, video: VideoSource, slowest: Fraction, *, passthrough_only: bool) -> int:
+def _part(
+    profile: Profile, video: VideoSource, slowest: Fraction, audio_ms: Fraction, *, passthrough_only: bool
+) -> int:
     """P = round(p * f) / f: a whole number of the slowest rung's frames."""
+    # PART-TARGET is an access unit longer than P: with long units P grows until it is 85 % of PART-TARGET all the same.
+    least_s = (85 * (audio_ms + SLACK_MS + 1) + 100 * SLACK_MS) / 15_000
     wanted = Fraction(profile.part_ms, 1000)
     if slowest < SLOW_RATE:
         wanted = Fraction(1)
     spread = max(video.intervals) - min(video.intervals) if video.intervals else 0
     if passthrough_only and spread > Fraction(15, 100) * profile.part_ms * TICKS_PER_MS - 18 * TICKS_PER_MS:
         wanted = Fraction(1)
-    frames = max(2, round(wanted * slowest))
+    frames = max(2, round(wanted * slowest), _ceil(least_s * slowest))
     return round(Fraction(frames) / slowest * TICKS_PER_S)
 
 

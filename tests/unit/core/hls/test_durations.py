@@ -1,5 +1,7 @@
 """EXTINF as it is printed, and as it is rounded."""
 
+from itertools import pairwise
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -23,7 +25,7 @@ def test_a_duration_has_five_decimals(start: int, end: int, printed: str) -> Non
 
 @given(st.lists(st.integers(0, 10**12), min_size=2, max_size=20, unique=True).map(sorted))
 def test_printed_durations_add_up_to_the_printed_whole(boundaries: list[int]) -> None:
-    parts = [extinf(a, b) for a, b in zip(boundaries, boundaries[1:], strict=False)]
+    parts = [extinf(a, b) for a, b in pairwise(boundaries)]
     total = sum(int(part.replace(".", "")) for part in parts)
     assert total == int(extinf(boundaries[0], boundaries[-1]).replace(".", ""))
 
