@@ -218,7 +218,8 @@ async def test_a_live_stream_shows_its_run_and_deleting_it_ends_the_run(parts: C
     async with parts.client() as client:
         shown = (await client.get(f"/v1/streams/{stream}")).json()
         assert (shown["state"], shown["live"]["run"]) == ("live", opened.run)
-        assert (await client.delete(f"/v1/streams/{stream}")).status_code == 204
+        deleted = await client.delete(f"/v1/streams/{stream}")
+        assert (deleted.status_code, deleted.content, "content-type" in deleted.headers) == (204, b"", False)
         assert_problem(await client.get(f"/v1/streams/{stream}"), 404, "no_stream")
         assert (await client.get("/v1/streams")).json()["streams"] == []
     assert parts.log.end_of(opened.run) is not None

@@ -15,7 +15,7 @@ export async function call(method, path, body) {
     method, headers, body: body === undefined ? undefined : JSON.stringify(body), signal: AbortSignal.timeout(10_000),
   });
   const isJson = (response.headers.get("Content-Type") || "").includes("json");
-  const answer = isJson ? await response.json() : {};
+  const answer = isJson && response.status !== 204 ? await response.json() : {};
   if (!response.ok) throw new ApiError(response.status, answer);
   return answer;
 }

@@ -83,6 +83,7 @@ function renderStream() {
   at("copy-key").disabled = !key;
   at("copy-key").title = key ? "" : "Only shown when it was made. Reset it to get a new one.";
   at("key-once").hidden = !key;
+  at("stream").classList.toggle("fresh", Boolean(key) && stream.state === "idle" && !player.hasPicture);
   text("ffmpeg", "ffmpeg -re -stream_loop -1 -i FILE -c:v libx264 -preset veryfast -pix_fmt yuv420p -g 60 "
     + `-c:a aac -f flv ${stream.ingest.rtmp_url}/${key || "STREAM_KEY"}`);
   text("hls", stream.playback.hls_url);

@@ -42,7 +42,7 @@ def pages_router(auth: Auth, *, secure: bool) -> APIRouter:
         """The API's description for people."""
         return FileResponse(CONSOLE / "docs.html")
 
-    @router.post("/console/login", status_code=HTTPStatus.NO_CONTENT)
+    @router.post("/console/login", status_code=HTTPStatus.NO_CONTENT, response_class=Response)
     async def login(body: Login, response: Response) -> None:
         """A cookie for the API key."""
         session = auth.session_by_api_key(body.api_key.get_secret_value())
@@ -50,7 +50,7 @@ def pages_router(auth: Auth, *, secure: bool) -> APIRouter:
             raise Unauthorized("This API key is not valid.")
         set_cookie(response, session, secure=secure)
 
-    @router.post("/console/logout", status_code=HTTPStatus.NO_CONTENT)
+    @router.post("/console/logout", status_code=HTTPStatus.NO_CONTENT, response_class=Response)
     async def logout(request: Request, response: Response) -> None:
         """Forget the session here and in the browser."""
         auth.end_session(request.cookies.get(COOKIE, ""))

@@ -79,6 +79,7 @@ def streams_router(settings: ControlSettings, registry: Registry, guard: Guard) 
     @router.delete(
         "/{stream_id}",
         status_code=HTTPStatus.NO_CONTENT,
+        response_class=Response,
         operation_id="deleteStream",
         summary="Delete a stream",
         responses={**missing, **invalid},

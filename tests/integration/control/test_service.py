@@ -1,0 +1,114 @@
+"""Control as a running service: edges and transcoders reach it over gRPC on a Unix socket."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import httpx
+import pytest
+from pydantic import SecretStr
+
+from headrace.control.service import ControlSettings, Service, build, migrate
+from headrace.core.broadcast import Refused, StreamKey
+from headrace.core.broadcast.refusals import Reason
+from headrace.wire.channel import open_channel
+from headrace.wire.control import FleetClient, PodReport, ReleaseReason, SessionsClient
+from tests.unit.control.support import API_KEY, SOURCE, FakeLog, exists
+
+TRANSCODER = PodReport("t1", "unix:/t1", "1", True, 10**9, 0, ())
+
+
+@asynccontextmanager
+async def running(folder: Path) -> AsyncIterator[tuple[Service, str]]:
+    """The service and its gRPC target."""
+    url, target = f"sqlite+aiosqlite:///{folder}/control.sqlite3", f"unix:{folder}/control.sock"
+    await migrate(url)
+    settings = ControlSettings(database_url=url, api_key=SecretStr(API_KEY), control_target=target)
+    service = build(settings, log=FakeLog())
+    async with asyncio.TaskGroup() as group:
+        group.create_task(service.run())
+        async with asyncio.timeout(5):
+            while not exists(folder / "control.sock"):  # noqa: ASYNC110  # a file sets no event
+                await asyncio.sleep(0.01)
+        yield service, target
+        service.stop()
+
+
+@asynccontextmanager
+async def transcoder(target: str) -> AsyncIterator[asyncio.Event]:
+    """A transcoder that reports until the event is set."""
+    goodbye = asyncio.Event()
+
+    async def reports() -> AsyncIterator[PodReport]:
+        while not goodbye.is_set():
+            yield TRANSCODER
+            await asyncio.sleep(0.02)
+
+    channel = open_channel(target)
+    async with asyncio.TaskGroup() as group:
+        group.create_task(FleetClient(channel).report(reports()))
+        yield goodbye
+        goodbye.set()
+    await channel.close()
+
+
+def client(service: Service) -> httpx.AsyncClient:
+    transport = httpx.ASGITransport(service.http_app)
+    return httpx.AsyncClient(
+        transport=transport, base_url="http://control", headers={"Authorization": f"Bearer {API_KEY}"}
+    )
+
+
+async def until_ready(service: Service, ready: bool) -> str:
+    """The words of `/readyz` once it says so."""
+    async with client(service) as http, asyncio.timeout(5):
+        while True:
+            answer = await http.get("/readyz")
+            if (answer.status_code == 200) is ready:
+                return answer.text
+            await asyncio.sleep(0.02)
+
+
+async def test_a_publisher_comes_and_goes_over_grpc(tmp_path: Path) -> None:
+    async with running(tmp_path) as (service, target), transcoder(target), client(service) as http:
+        await until_ready(service, ready=True)
+        made = (await http.post("/v1/streams", json={"name": "x"})).json()
+        path, key = f"/v1/streams/{made['id']}", StreamKey(made["stream_key"])
+        channel = open_channel(target)
+        sessions = SessionsClient(channel)
+        opened = await sessions.open_session("live", key, "edge-1", "192.0.2.1:5000")
+        assert opened.stream == made["id"]
+        assert (await sessions.allocate(opened.session_id, SOURCE)).transcoders == ("unix:/t1",)
+        assert (await http.get(path)).json()["state"] == "live"
+        with pytest.raises(Refused, match="already being published") as caught:
+            await sessions.open_session("live", key, "edge-1", "192.0.2.1:5001")
+        assert caught.value.reason is Reason.BUSY
+        await sessions.release(opened.session_id, ReleaseReason.ENDED, flushed=True)
+        assert (await http.get(path)).json()["state"] == "idle"
+        await channel.close()
+
+
+async def test_control_is_ready_once_a_transcoder_has_reported(tmp_path: Path) -> None:
+    async with running(tmp_path) as (service, target):
+        assert await until_ready(service, ready=False) in (
+            "the database does not answer\n",
+            "transcoders have not reported yet\n",
+        )
+        async with transcoder(target):
+            assert await until_ready(service, ready=True) == "ready\n"
+
+
+async def test_a_login_token_of_the_service_opens_the_console(tmp_path: Path) -> None:
+    async with running(tmp_path) as (service, _):
+        http = httpx.AsyncClient(transport=httpx.ASGITransport(service.http_app), base_url="http://control")
+        async with http:
+            await http.get("/", params={"login": service.login_url_token()})
+            assert (await http.get("/v1/streams")).status_code == 200
+
+
+async def test_a_stopped_service_leaves_its_database_whole(tmp_path: Path) -> None:
+    async with running(tmp_path) as (service, _), client(service) as http:
+        await http.post("/v1/streams", json={"name": "x"})
+    async with running(tmp_path) as (service, _), client(service) as http:
+        assert [one["name"] for one in (await http.get("/v1/streams")).json()["streams"]] == ["x"]
