@@ -105,13 +105,19 @@ class Follower:
 
     async def get(self, run: RunId) -> FollowedRun:
         """The run, read at least once. Raises NoRun where the log knows none, Unavailable."""
+        followed = self._runs.get(run)
+        if followed is None or not followed.read:
+            followed = await self._opened(run)
+        followed.used_s = monotonic_s()
+        return followed
+
+    async def _opened(self, run: RunId) -> FollowedRun:
         try:
             async with asyncio.timeout(FIRST_READING_S):
                 await self._started.wait()
         except TimeoutError:
             raise Unavailable("the origin does not run yet") from None
         followed = self._runs.get(run) or self._follow(run)
-        followed.used_s = monotonic_s()
         if not await followed.until(lambda: followed.read, FIRST_READING_S):
             if followed.over and not self.stopped:
                 raise NoRun(f"no run {run}")
