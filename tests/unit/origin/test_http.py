@@ -5,6 +5,7 @@ import gzip
 import re
 
 import pytest
+from prometheus_client import REGISTRY
 
 from headrace.core.broadcast import End, Profile, RunId, StreamId
 from headrace.livelog.base import LogError
@@ -277,3 +278,18 @@ async def test_a_new_run_takes_the_streams_url_over(
     await live.append("r2", *whole_run(PLAN, 1))
     live.newest[STREAM] = RunId("r2")
     assert all(uri.startswith("r2/") for uri in await uris(origin, f"/live/{STREAM}/index.m3u8"))
+
+
+async def test_requests_and_bytes_are_counted_by_kind_without_names(live: PlaybackLog, origin: Service) -> None:
+    def counted(name: str, **labels: str) -> float:
+        return REGISTRY.get_sample_value(name, labels) or 0.0
+
+    requests = counted("headrace_origin_requests_total", kind="playlist", status="2xx")
+    missed = counted("headrace_origin_requests_total", kind="other", status="4xx")
+    sent = counted("headrace_origin_sent_bytes_total", kind="playlist")
+    reply = await ask(origin.http_app, f"{BASE}/audio/index.m3u8")
+    await ask(origin.http_app, f"{BASE}/audio/index.m3u8", method="HEAD")
+    await ask(origin.http_app, "/live/what/ever")
+    assert counted("headrace_origin_requests_total", kind="playlist", status="2xx") == requests + 2
+    assert counted("headrace_origin_requests_total", kind="other", status="4xx") == missed + 1
+    assert counted("headrace_origin_sent_bytes_total", kind="playlist") == sent + len(reply.body)
