@@ -4,7 +4,7 @@ Law: pure functions of their arguments; ticks on a timeline whose zero is the fi
 """
 
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import pairwise
@@ -97,9 +97,8 @@ def steady(rate: Fraction, seconds: float, gops_s: Sequence[float], *, ms: bool 
 
 def tick(i: int, rate: Fraction, *, ms: bool) -> int:
     """When frame `i` is shown."""
-    if ms:
-        return 90 * round(Fraction(1000 * i) / rate)
-    return round(Fraction(TICKS * i) / rate)
+    units, each = (1000, 90) if ms else (TICKS, 1)
+    return each * ((2 * units * i * rate.denominator + rate.numerator) // (2 * rate.numerator))
 
 
 def arranged(rate: Fraction, times: Sequence[int], keys: set[int], *, reorder: int) -> Pattern:
@@ -124,11 +123,11 @@ def arranged(rate: Fraction, times: Sequence[int], keys: set[int], *, reorder: i
     return Pattern(rate, tuple(shots), times[-1])
 
 
-def keys_every(times: Sequence[int], gops: Iterable[int]) -> set[int]:
+def keys_every(times: Sequence[int], gops: Sequence[float]) -> set[int]:
     """Indices of the pictures at which GOPs of these lengths (ticks, in turn for ever) start."""
     keys: set[int] = set()
-    at = 0
-    for gop in _turns(list(gops)):
+    at = 0.0
+    for gop in _turns(gops):
         index = bisect_left(times, at)
         if index >= len(times) - 1:
             return keys

@@ -17,7 +17,7 @@ def samples(said: list[PassthroughPart | GapPart]) -> list[Sample]:
 
 
 @given(patterns())
-@settings(max_examples=40)
+@settings(max_examples=25)
 def test_every_sample_is_passed_once_in_decode_order_and_the_result_is_playable(pattern: Pattern) -> None:
     plan = pattern.plan("passthrough")
     said = passed(plan, pattern)
@@ -29,7 +29,7 @@ def test_every_sample_is_passed_once_in_decode_order_and_the_result_is_playable(
 
 
 @given(patterns())
-@settings(max_examples=40)
+@settings(max_examples=25)
 def test_beside_encoded_rungs_it_has_their_segments_and_is_a_gap_where_none_opens_on_a_keyframe(
     pattern: Pattern,
 ) -> None:
