@@ -28,7 +28,8 @@ from headrace.wire.log import entry_to_bytes
 
 LEAST_SEGMENTS = 6  # a playlist of fewer starves players (Apple's authoring specification, 8.11)
 MARGIN_TARGET_DURATIONS = 3  # what has left a playlist is still asked for by players that hold an old one
-ENTRY_OVERHEAD_BYTES = 512  # a record's Python objects; measured 400 to 600
+ENTRY_OVERHEAD_BYTES = 768  # a record, its entry and its place in the indexes, as Python objects: measured
+RUN_OVERHEAD_BYTES = 16 << 10  # what a run keeps beside its entries: its head (plan and init sections), its containers
 
 _START = Cursor(0, "")
 
@@ -48,7 +49,7 @@ class HeldRun:
     """A run's entries from the oldest segment that is kept to the newest staged one."""
 
     def __init__(self, claim: Claim) -> None:
-        self.held_bytes = 0
+        self.held_bytes = RUN_OVERHEAD_BYTES
         self.end_published = False
         self._claim = claim
         self._records: deque[_Record] = deque()
@@ -138,13 +139,13 @@ class HeldRun:
     def trim(self) -> None:
         """Forget what lies behind the plan's window and its margin."""
         plan = self._start.plan if self._start else None
-        while plan and self._spare and self._segments[-1][2] - self._segments[0][2] >= self._kept(plan):
+        while plan and self._spare and self._reach - self._segments[0][2] >= self._kept(plan):
             self.shrink()
 
     @property
     def duration(self) -> int:
-        """What could be forgotten if it must: the ticks that the whole segments span; 0 where none can go."""
-        return self._segments[-1][2] - self._segments[0][1] if self._spare else 0
+        """How many ticks the whole segments span; 0 where none can go."""
+        return self._reach - self._segments[0][1] if self._spare else 0
 
     def shrink(self) -> None:
         """Forget the oldest segment of every rung."""
@@ -164,6 +165,11 @@ class HeldRun:
         if not self._segments or len(self._whole) < len(self._rungs):
             return False
         return min(self._whole.values()) - self._segments[0][0] >= LEAST_SEGMENTS
+
+    @property
+    def _reach(self) -> int:
+        """The end of the newest segment that is whole in every rung."""
+        return self._segments[min(self._whole.values()) - self._segments[0][0]][2]
 
     def _kept(self, plan: Plan) -> int:
         """How much must follow a segment before it goes, ticks."""

@@ -57,7 +57,8 @@ class MemoryLog:
         if self.held_bytes >= self.max_bytes:
             metrics.REFUSED.inc()
             raise LogFull(f"the memory log holds its {self.max_bytes} bytes already")
-        self._runs[run] = HeldRun(claim)
+        held = self._runs[run] = HeldRun(claim)
+        self._count(held.held_bytes)
         self._changed[run] = asyncio.Event()
         metrics.RUNS.set(len(self._runs))
         return Taken(0, 0, "")
@@ -68,8 +69,7 @@ class MemoryLog:
         before = held.held_bytes
         staged = held.stage(claim, n, entry, data)
         self._count(held.held_bytes - before)
-        if self.held_bytes > self.max_bytes:
-            self._shrink()
+        self._shrink()
         return staged
 
     async def wait(self, run: RunId) -> bool:
@@ -84,6 +84,7 @@ class MemoryLog:
         before = held.held_bytes
         held.trim()
         self._count(held.held_bytes - before)
+        self._shrink()
         if held.end_published:
             self._ended_s.setdefault(run, self._clock())
         self._wake(run)
@@ -124,7 +125,7 @@ class MemoryLog:
         return held
 
     def _shrink(self) -> None:
-        """Make room where the windows are longest."""
+        """Above the bound make room where the windows are longest."""
         while self.held_bytes > self.max_bytes:
             longest = max(self._runs.values(), key=lambda held: held.duration)
             if not longest.duration:
