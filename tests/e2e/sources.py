@@ -91,7 +91,11 @@ def _make(source: Source, path: Path) -> None:
         if audio is not None:
             for start in range(0, round(source.frames / source.rate * source.sample_rate), 1024):
                 sound = av.AudioFrame.from_ndarray(_sound(source, start), "fltp", layout)
-                sound.sample_rate, sound.pts, sound.time_base = source.sample_rate, start, Fraction(1, source.sample_rate)
+                sound.sample_rate, sound.pts, sound.time_base = (
+                    source.sample_rate,
+                    start,
+                    Fraction(1, source.sample_rate),
+                )
                 out.mux(audio.encode(sound))
             out.mux(audio.encode(None))
 

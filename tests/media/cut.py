@@ -9,6 +9,7 @@ from fractions import Fraction
 from pathlib import Path
 
 import av
+import numpy as np
 from av.video.frame import PictureType
 
 from tests.support import barcode
@@ -37,14 +38,14 @@ def cut(source: Path, target: Path) -> None:
         number = samples = 0
         for frame in given.decode(video=0, audio=0):
             if isinstance(frame, av.VideoFrame):
-                picture = frame.to_ndarray(format="yuv420p")
+                picture = frame.to_ndarray(format="yuv420p").astype(np.uint8, copy=False)
                 barcode.draw(picture[:1080], number)
                 anew = av.VideoFrame.from_ndarray(picture, "yuv420p")
                 anew.pts, anew.time_base = number, Fraction(1, RATE)
                 anew.pict_type = PictureType.I if number in KEYFRAMES else PictureType.NONE
                 made.mux(video.encode(anew))
                 number += 1
-            elif samples < AUDIO_SAMPLES:
+            elif isinstance(frame, av.AudioFrame) and samples < AUDIO_SAMPLES:
                 for block in resampler.resample(frame):
                     if samples < AUDIO_SAMPLES:
                         samples += block.samples

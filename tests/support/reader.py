@@ -134,7 +134,7 @@ class Viewer:
         return parse_playlist(url, self.get(url).decode())
 
     def fragments(self, playlist: Playlist) -> list[Fragment]:
-        """Every part of the listed segments, by our own reader of boxes. Times in the track's units, offset included."""
+        """Every part of the listed segments, by our own reader of boxes; times in the track's units, as in the file."""
         found = []
         for segment in playlist.segments:
             for box in read_boxes(self.get(segment.url)):
@@ -150,7 +150,7 @@ class Viewer:
     def decodable_alone(self, playlist: Playlist, index: int) -> bool:
         """Whether segment `index` decodes from its first picture on with nothing but the init section before it."""
         data = self.get(playlist.init_urls[-1]) + self.get(playlist.segments[index].url)
-        with av.open(io.BytesIO(data), format="mp4") as container:
+        with av.open(io.BytesIO(data), "r", format="mp4") as container:
             first = next(container.decode(video=0))
             return bool(first.key_frame) and not first.is_corrupt
 
@@ -247,4 +247,4 @@ def _ticks(time: int, base: Fraction) -> int:
 
 def _luma(frame: av.VideoFrame) -> barcode.Luma:
     plane = frame.planes[0]
-    return np.frombuffer(plane, np.uint8).reshape(plane.height, plane.line_size)[:, : plane.width]
+    return np.frombuffer(memoryview(plane), np.uint8).reshape(plane.height, plane.line_size)[:, : plane.width]

@@ -11,10 +11,10 @@ import sys
 import threading
 import time
 import uuid
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 from urllib.parse import urljoin
 
 import httpx
@@ -46,7 +46,10 @@ def eventually(what: str, probe: Callable[[], T | None], within_s: float, every_
 class Process:
     """A command whose output is kept, in a group of its own; on leaving the block all that it started is gone."""
 
+    alive: ClassVar[list["Process"]] = []
+
     def __init__(self, command: list[str], **environment: str) -> None:
+        self.name = Path(command[0]).name
         self.mark = uuid.uuid4().hex
         self.lines: list[str] = []
         self._popen = subprocess.Popen(
@@ -61,6 +64,7 @@ class Process:
         )
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
+        self.alive.append(self)
 
     def __enter__(self) -> "Process":
         return self
@@ -87,6 +91,10 @@ class Process:
         """Send a signal to the process alone."""
         self._popen.send_signal(number)
 
+    def interrupt(self) -> None:
+        """Ctrl-C: as a terminal does it, to the whole group."""
+        os.killpg(self.pid, signal.SIGINT)
+
     def wait(self, within_s: float) -> int:
         """Its exit code. Raises TooLate."""
         try:
@@ -100,12 +108,14 @@ class Process:
         """End everything that carries the mark, at once."""
         while left := self.offspring():
             for pid in left:
-                with _gone_already():
+                with suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGKILL)
             self._popen.poll()
             time.sleep(0.02)
         self._popen.wait()
         self._reader.join(2)
+        if self in self.alive:
+            self.alive.remove(self)
         assert self._popen.stdout is not None
         self._popen.stdout.close()
 
@@ -150,7 +160,7 @@ class Stack(Process):
         try:
             self.http.close()
             if self.running:
-                self.signal(signal.SIGINT)
+                self.interrupt()
                 code = self.wait(STOP_S)
                 assert code in (0, 130), f"exit code {code}; its last words:\n{self.output[-2000:]}"
             assert self.offspring() == [], "processes were left behind"
@@ -172,10 +182,19 @@ class Stack(Process):
 
     def metric(self, name: str, **labels: str) -> float:
         """The sum of a metric's samples that carry `labels`; 0 where there is none."""
+        return self.metric_in(self.http.get("/metrics").text, name, **labels)
+
+    @staticmethod
+    def metric_in(exposition: str, name: str, **labels: str) -> float:
+        """The same, in what `/metrics` said at some time."""
         total = 0.0
-        for line in self.http.get("/metrics").text.splitlines():
+        for line in exposition.splitlines():
             match = re.fullmatch(r"(\w+)(?:\{(.*)\})? ([-+.\deE]+|NaN)(?: \d+)?", line)
-            if match and match[1] == name and labels.items() <= dict(re.findall(r'(\w+)="(.*?)"', match[2] or "")).items():
+            if (
+                match
+                and match[1] == name
+                and labels.items() <= dict(re.findall(r'(\w+)="(.*?)"', match[2] or "")).items()
+            ):
                 total += float(match[3])
         return total
 
@@ -220,14 +239,6 @@ class Stream:
         assert answer.status_code == 200, answer.text
         shown: dict[str, Any] = answer.json()
         return shown
-
-
-@contextmanager
-def _gone_already() -> Iterator[None]:
-    try:
-        yield
-    except ProcessLookupError:
-        pass
 
 
 def _processes() -> list[int]:
