@@ -68,7 +68,8 @@ class WorkerProcess:
             code = await asyncio.wait_for(self._process.wait(), grace_s)
         except TimeoutError:
             self.kill()
-            code = await self._process.wait()
+            await self._process.wait()
+            return "it had to be killed"
         except asyncio.CancelledError:
             self.kill()
             raise

@@ -141,7 +141,7 @@ class Work:
                 how = await self._process.end(GOODBYE_S)
                 stderr.cancel()
         if self._failure is not None:
-            _log.warning("worker lost", extra={"run": self.name, "why": str(self._failure), "process": how})
+            _log.warning("worker lost", extra={"run": self.name, "why": str(self._failure), "ended": how})
 
     async def _collect(self) -> None:
         """From the pipe to the channel, until Done."""

@@ -24,6 +24,7 @@ from headrace.core.codec.h264 import AvcConfig
 from headrace.core.media import TICKS_PER_S, Frame, Kind, Timeline
 from headrace.livelog.base import RungPosition
 from headrace.transcoder.pipe import Begin, Counted, Done, Failed, Flush, Made, WorkerEnd, encode
+from tests.support import barcode
 
 CLIP = Path(__file__).parents[2] / "media" / "bbb-1080p24.mp4"
 ORIGIN_S = 10
@@ -122,7 +123,7 @@ def work(begin: Begin, frames: Iterable[Frame]) -> Output:
     """Run a worker process over `frames`, to its end."""
     ours, theirs = socket.socketpair()
     command = [sys.executable, "-m", "headrace.transcoder.worker", str(theirs.fileno())]
-    with subprocess.Popen(command, pass_fds=[theirs.fileno()]) as process, ours:
+    with subprocess.Popen(command, pass_fds=[theirs.fileno()]), ours:
         theirs.close()
 
         def feed() -> None:
@@ -154,7 +155,9 @@ def work(begin: Begin, frames: Iterable[Frame]) -> Output:
     return output
 
 
-def begin_of(plan: Plan, source: Source, positions: dict[str, RungPosition] | None = None, encoder: str = "e1") -> Begin:
+def begin_of(
+    plan: Plan, source: Source, positions: dict[str, RungPosition] | None = None, encoder: str = "e1"
+) -> Begin:
     return Begin(plan, source, positions or {}, dict.fromkeys(plan.rung_names, encoder))
 
 
@@ -202,3 +205,69 @@ def psnr(a: "av.VideoFrame", b: "av.VideoFrame") -> float:
     return 99.0 if error == 0 else 10 * float(np.log10(255 * 255 / error))
 
 
+@dataclass(frozen=True)
+class Recipe:
+    """A made-up source: numbered pictures, and a tone of 440 Hz."""
+
+    rate: Fraction = Fraction(25)
+    width: int = 320
+    height: int = 180
+    seconds: float = 5.0
+    gop: int = 30
+    audio_rate: int = 48_000
+    channels: int = 2
+    """0: no sound."""
+    audio_seconds: float = 1e9
+
+
+def tone(rate: int, start: int, samples: int) -> npt.NDArray[np.float32]:
+    """The recipe's sound by the sample's place."""
+    return (0.4 * np.sin(2 * np.pi * 440 * (np.arange(samples) + start) / rate)).astype(np.float32)
+
+
+def made(recipe: Recipe, path: Path) -> Clip:
+    """Encode the recipe into `path` and read it as a publisher would send it."""
+    count = round(recipe.rate * Fraction(recipe.seconds))
+    with av.open(path, "w", format="mp4") as container:
+        video = container.add_stream("libx264", rate=recipe.rate)
+        video.width, video.height, video.pix_fmt = recipe.width, recipe.height, "yuv420p"
+        x264 = f"keyint={recipe.gop}:min-keyint={recipe.gop}:scenecut=0:bframes=2:open-gop=0"
+        video.options = {"preset": "veryfast", "crf": "18", "x264-params": x264}
+        layout = {1: "mono", 2: "stereo", 6: "5.1"}.get(recipe.channels, "")
+        audio = container.add_stream("aac", rate=recipe.audio_rate, layout=layout) if recipe.channels else None
+        at = 0
+        for index in range(count):
+            picture = numbered(recipe.width, recipe.height, index)
+            picture.pts, picture.time_base = index, 1 / recipe.rate
+            container.mux(video.encode(picture))
+            until = min(float((index + 1) / recipe.rate), recipe.audio_seconds) * recipe.audio_rate
+            while audio is not None and at < until:
+                sound = np.stack([tone(recipe.audio_rate, at, 1024)] * recipe.channels)
+                frame = av.AudioFrame.from_ndarray(sound, "fltp", layout)
+                frame.sample_rate, frame.pts, frame.time_base = recipe.audio_rate, at, Fraction(1, recipe.audio_rate)
+                container.mux(audio.encode(frame))
+                at += 1024
+        container.mux(video.encode(None))
+        if audio is not None:
+            container.mux(audio.encode(None))
+    return clip_of(path)
+
+
+def numbered(width: int, height: int, index: int) -> av.VideoFrame:
+    """A picture that says its number, with a texture that moves."""
+    picture = av.VideoFrame(width, height, "yuv420p")
+    y, x = np.mgrid[0:height, 0:width]
+    luma = (128 + 60 * np.sin((x + 3 * index) / 17) * np.cos((y + index) / 11)).astype(np.uint8)
+    barcode.draw(luma, index)
+    planes = [luma, np.full((height // 2, width // 2), 100 + index % 50, np.uint8)]
+    planes.append(planes[1])
+    for plane, values in zip(picture.planes, planes, strict=True):
+        padded = np.zeros((values.shape[0], plane.line_size), np.uint8)
+        padded[:, : values.shape[1]] = values
+        plane.update(padded.tobytes())
+    return picture
+
+
+def numbers(pictures: list[tuple[int, av.VideoFrame]]) -> list[int]:
+    """What the pictures say."""
+    return [barcode.read(picture.to_ndarray()[: picture.height]) for _, picture in pictures]

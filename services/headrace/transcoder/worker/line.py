@@ -4,7 +4,7 @@ Law: without an encoded rung nothing is decoded and the feeding thread does all 
 waits for whoever is slow. Neighbours: `main` feeds it from the pipe.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from headrace.core.broadcast import AudioRung, AudioSource, Init, VideoRung
 from headrace.core.codec.h264 import AvcConfig
@@ -95,7 +95,9 @@ class Line:
 
     def _make_passed(self, rung: VideoRung, follower: Follower | None) -> PassthroughVideo:
         begin = self._begin
-        passed = PassthroughVideo(begin.plan, rung, begin.source.video, self._position(rung), follower, self._send)
+        own = self._position(rung)
+        start = own if follower is None else self._oldest([rung])
+        passed = PassthroughVideo(begin.plan, rung, begin.source.video, start, own, follower, self._send)
         self._open(rung, passed.init)
         return passed
 
@@ -110,8 +112,13 @@ class Line:
             self._crew.start(plan.name, rung.run)
             below = rung
         assert below is not None
-        oldest = min((self._position(rung) for rung in begin.plan.encoded), key=lambda at: (at.msn, at.part))
+        oldest = self._oldest(begin.plan.encoded)
         return EncodedVideo(begin.plan, begin.source.video, oldest, below, follower, self._count)
+
+    def _oldest(self, rungs: Sequence[VideoRung]) -> Position:
+        """Where the cuts of `rungs` must be known from: sound, which follows them, may be behind."""
+        followers = [self._begin.plan.audio] if self._begin.plan.audio is not None else []
+        return min((self._position(rung) for rung in (*rungs, *followers)), key=lambda at: (at.msn, at.part))
 
     def _position(self, rung: VideoRung | AudioRung) -> Position:
         at = self._begin.positions.get(rung.name)

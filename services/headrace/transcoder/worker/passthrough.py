@@ -21,20 +21,25 @@ SOURCE_ENCODER = "source"
 
 
 class PassthroughVideo:
-    """One passed-through rung. `follower` follows its cuts where no encoded rung leads."""
+    """One passed-through rung. `follower` follows its cuts where no encoded rung leads.
+
+    `own` is the rung's position; the cuts are known from `start`, which may be before it.
+    """
 
     def __init__(
         self,
         plan: Plan,
         rung: VideoRung,
         source: VideoSource,
-        position: Position,
+        start: Position,
+        own: Position,
         follower: Follower | None,
         send: Callable[[Message], None],
     ) -> None:
         self._rung = rung
         self._source = source
-        self._cutter = PassthroughCutter(plan, rung, position)
+        self._cutter = PassthroughCutter(plan, rung, start)
+        self._from = (own.msn, own.part)
         self._follower = follower
         self._send = send
         self._data: dict[int, bytes] = {}  # by the cutter's count of samples; those not in a part yet
@@ -63,12 +68,16 @@ class PassthroughVideo:
 
     def _emit(self, parts: list[PassthroughPart | GapPart]) -> None:
         for part in parts:
-            if isinstance(part, GapPart):
-                self._send(gap(self._rung.name, part))
-            else:
-                self._send(made(self._rung.name, part, part.independent, SOURCE_ENCODER, self._fragment(part)))
+            if (part.msn, part.part) >= self._from:
+                self._make(part)
             if self._follower is not None:
                 self._follower.follow(part, self._cutter.reached)
+
+    def _make(self, part: PassthroughPart | GapPart) -> None:
+        if isinstance(part, GapPart):
+            self._send(gap(self._rung.name, part))
+        else:
+            self._send(made(self._rung.name, part, part.independent, SOURCE_ENCODER, self._fragment(part)))
 
     def _fragment(self, part: PassthroughPart) -> bytes:
         # Samples before these were published by somebody else, or lie in a gap.
