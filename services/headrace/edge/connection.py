@@ -9,6 +9,7 @@ import logging
 import os
 import socket
 from collections.abc import Coroutine
+from contextlib import suppress
 from typing import Any, Protocol, cast
 
 from headrace.core import rtmp
@@ -136,7 +137,8 @@ class Connection(asyncio.Protocol):
 
     def fail(self, stream_id: int, code: str, description: str) -> None:
         """The publish is over by our doing."""
-        self._rtmp.end_publish(stream_id, code, description)
+        with suppress(rtmp.RtmpUsageError):  # the encoder ended it meanwhile: nobody is left to tell
+            self._rtmp.end_publish(stream_id, code, description)
         self._flush()
         self._close_soon()
 
