@@ -11,8 +11,9 @@ from playwright.async_api import Page, async_playwright, expect
 from pydantic import SecretStr
 
 from headrace.control.service import ControlSettings, build, migrate
+from headrace.livelog.memory import MemoryLog
 from headrace.runtime.lifecycle import listen_tcp, serve_http
-from tests.unit.control.support import API_KEY, FakeLog
+from tests.unit.control.support import API_KEY
 
 CHROMIUM = shutil.which("chromium")
 
@@ -32,7 +33,7 @@ async def console(folder: Path) -> AsyncIterator[tuple[Page, str, list[str]]]:
         control_target=f"unix:{folder}/control.sock",
         public_http_url=origin,
     )
-    service = build(settings, log=FakeLog())
+    service = build(settings, log=MemoryLog())
     errors: list[str] = []
     async with asyncio.TaskGroup() as group, async_playwright() as playwright:
         tasks = [group.create_task(service.run()), group.create_task(serve_http(service.http_app, sock))]

@@ -10,28 +10,31 @@ import pytest
 from pydantic import SecretStr
 
 from headrace.control.service import ControlSettings, Service, build, migrate
-from headrace.core.broadcast import Refused, StreamKey
+from headrace.core.broadcast import Claim, End, Epoch, Refused, RunStart, StreamKey
 from headrace.core.broadcast.refusals import Reason
+from headrace.livelog.base import Cursor
+from headrace.livelog.memory import MemoryLog
 from headrace.wire.channel import open_channel
 from headrace.wire.control import FleetClient, PodReport, ReleaseReason, SessionsClient
-from tests.unit.control.support import API_KEY, SOURCE, FakeLog, exists
+from tests.unit.control.support import API_KEY, SOURCE, exists
 
 TRANSCODER = PodReport("t1", "unix:/t1", "1", True, 10**9, 0, ())
 
 
 @asynccontextmanager
-async def running(folder: Path) -> AsyncIterator[tuple[Service, str]]:
-    """The service and its gRPC target."""
+async def running(folder: Path) -> AsyncIterator[tuple[Service, str, MemoryLog]]:
+    """The service, its gRPC target, and the log that it shares."""
     url, target = f"sqlite+aiosqlite:///{folder}/control.sqlite3", f"unix:{folder}/control.sock"
     await migrate(url)
     settings = ControlSettings(database_url=url, api_key=SecretStr(API_KEY), control_target=target)
-    service = build(settings, log=FakeLog())
+    log = MemoryLog()
+    service = build(settings, log=log)
     async with asyncio.TaskGroup() as group:
         group.create_task(service.run())
         async with asyncio.timeout(5):
             while not exists(folder / "control.sock"):  # noqa: ASYNC110  # a file sets no event
                 await asyncio.sleep(0.01)
-        yield service, target
+        yield service, target, log
         service.stop()
 
 
@@ -71,7 +74,7 @@ async def until_ready(service: Service, ready: bool) -> str:
 
 
 async def test_a_publisher_comes_and_goes_over_grpc(tmp_path: Path) -> None:
-    async with running(tmp_path) as (service, target), transcoder(target), client(service) as http:
+    async with running(tmp_path) as (service, target, _), transcoder(target), client(service) as http:
         await until_ready(service, ready=True)
         made = (await http.post("/v1/streams", json={"name": "x"})).json()
         path, key = f"/v1/streams/{made['id']}", StreamKey(made["stream_key"])
@@ -89,8 +92,26 @@ async def test_a_publisher_comes_and_goes_over_grpc(tmp_path: Path) -> None:
         await channel.close()
 
 
+async def test_a_failed_run_is_ended_in_the_log_for_its_viewers(tmp_path: Path) -> None:
+    async with running(tmp_path) as (service, target, log), transcoder(target), client(service) as http:
+        await until_ready(service, ready=True)
+        made = (await http.post("/v1/streams", json={"name": "x"})).json()
+        channel = open_channel(target)
+        sessions = SessionsClient(channel)
+        opened = await sessions.open_session("live", StreamKey(made["stream_key"]), "edge-1", "192.0.2.1:5000")
+        allocated = await sessions.allocate(opened.session_id, SOURCE)
+        claim = Claim(Epoch(opened.session, 1), opened.session_id, "writer")
+        await log.takeover(opened.run, claim, 0, open_new=True)
+        await log.stage(opened.run, claim, 1, RunStart(allocated.plan, 0))
+        await sessions.release(opened.session_id, ReleaseReason.FAILED, flushed=False)
+        entries = [published.entry for published in (await log.read(opened.run, Cursor(0, ""))).entries]
+        assert entries == [RunStart(allocated.plan, 0), End(0)]
+        assert await log.current(opened.stream) == opened.run
+        await channel.close()
+
+
 async def test_control_is_ready_once_a_transcoder_has_reported(tmp_path: Path) -> None:
-    async with running(tmp_path) as (service, target):
+    async with running(tmp_path) as (service, target, _):
         assert await until_ready(service, ready=False) in (
             "the database does not answer\n",
             "transcoders have not reported yet\n",
@@ -100,7 +121,7 @@ async def test_control_is_ready_once_a_transcoder_has_reported(tmp_path: Path) -
 
 
 async def test_a_login_token_of_the_service_opens_the_console(tmp_path: Path) -> None:
-    async with running(tmp_path) as (service, _):
+    async with running(tmp_path) as (service, _, _):
         http = httpx.AsyncClient(transport=httpx.ASGITransport(service.http_app), base_url="http://control")
         async with http:
             await http.get("/", params={"login": service.login_url_token()})
@@ -108,7 +129,7 @@ async def test_a_login_token_of_the_service_opens_the_console(tmp_path: Path) ->
 
 
 async def test_a_stopped_service_leaves_its_database_whole(tmp_path: Path) -> None:
-    async with running(tmp_path) as (service, _), client(service) as http:
+    async with running(tmp_path) as (service, _, _), client(service) as http:
         await http.post("/v1/streams", json={"name": "x"})
-    async with running(tmp_path) as (service, _), client(service) as http:
+    async with running(tmp_path) as (service, _, _), client(service) as http:
         assert [one["name"] for one in (await http.get("/v1/streams")).json()["streams"]] == ["x"]

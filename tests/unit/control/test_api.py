@@ -2,6 +2,7 @@
 
 import asyncio
 import sqlite3
+from datetime import datetime
 from pathlib import Path
 
 import httpx
@@ -150,7 +151,8 @@ async def test_pages_hold_every_stream_once_newest_first(parts: Control) -> None
     async with parts.client() as client:
         whole = (await client.get("/v1/streams")).json()["streams"]
     assert [one["id"] for one in whole] == seen
-    assert [one["created_at"] for one in whole] == sorted((one["created_at"] for one in whole), reverse=True)
+    made_at = [datetime.fromisoformat(one["created_at"]) for one in whole]
+    assert made_at == sorted(made_at, reverse=True)
 
 
 @pytest.mark.parametrize("query", ["cursor=%21%21", "cursor=YWJj", "limit=0", "limit=201", "limit=x"])

@@ -45,11 +45,20 @@ def test_a_publish_is_answered_by_who_was_there_before(before: Before, waited_en
 def test_only_ready_transcoders_with_room_are_chosen_and_the_fullest_is_first(
     candidates: list[Candidate], cost: int
 ) -> None:
-    chosen = choose_transcoders(candidates, cost)
-    fit = [c for c in candidates if c.ready and c.capacity - c.used - c.held >= cost]
+    busy = [replace(c, used=c.used + 1) for c in candidates]
+    chosen = choose_transcoders(busy, cost)
+    fit = [c for c in busy if c.ready and c.capacity - c.used - c.held >= cost]
     assert len(chosen) == min(len(fit), 1 + STANDBYS)
     assert set(chosen) <= set(fit)
     assert [c.free for c in chosen] == sorted(c.free for c in fit)[: len(chosen)]
+
+
+def test_an_idle_transcoder_takes_a_run_beyond_it_when_nobody_has_room() -> None:
+    small, smaller = Candidate("a", "a", True, 90, 0), Candidate("b", "b", True, 50, 0)
+    busy, roomy = Candidate("c", "c", True, 150, 60), Candidate("d", "d", True, 500, 300)
+    assert choose_transcoders([smaller, busy, small], 100) == (small, smaller)
+    assert choose_transcoders([smaller, busy, roomy, small], 100) == (roomy, small, smaller)
+    assert choose_transcoders([replace(small, held=1), replace(smaller, ready=False), busy], 100) == ()
 
 
 @settings(max_examples=40)
@@ -69,8 +78,8 @@ def test_a_rung_of_half_the_rate_costs_half() -> None:
     assert cost_of(plan, at_60) == 60 * 1280 * 720 + 30 * 1280 * 720
 
 
-def test_passing_through_costs_no_pixels() -> None:
-    assert cost_of(make_plan(Profile.parse("passthrough"), SOURCE), SOURCE) == 0
+def test_passing_through_costs_little() -> None:
+    assert cost_of(make_plan(Profile.parse("passthrough"), SOURCE), SOURCE) == 1_000_000
 
 
 @pytest.mark.parametrize(

@@ -22,7 +22,7 @@ def fleet(clock: Clock) -> Fleet:
     return Fleet(3.0, clock)
 
 
-def report(*runs: RunId, pod: str = "t1", used: int = 0, ready: bool = True) -> PodReport:
+def report(*runs: RunId, pod: str = "t1", used: int = 1, ready: bool = True) -> PodReport:
     return PodReport(pod, f"unix:/{pod}", "1", ready, 100, used, runs)
 
 

@@ -202,7 +202,7 @@ async def test_the_newest_run_is_the_one_that_was_allocated_last(parts: Control)
 
 async def test_without_room_a_run_is_refused_and_its_release_frees_the_stream(tmp_path: Path) -> None:
     async with control(tmp_path) as parts:
-        parts.report(capacity=1000)
+        parts.report(capacity=1000, used=1)
         stream, key = await parts.stream()
         opened = await publish(parts, key)
         with pytest.raises(Refused) as caught:

@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from sqlalchemy import Connection, event, text
-from sqlalchemy.exc import IntegrityError, SQLAlchemyError
+from sqlalchemy.exc import DBAPIError, IntegrityError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 
 from headrace.control.db.runs import Runs
@@ -44,6 +44,7 @@ class Database:
 
     def __init__(self, url: str) -> None:
         sqlite = url.startswith("sqlite")
+        self._closed = False
         self._engine = create_async_engine(url, connect_args={"timeout": LOCK_WAIT_S} if sqlite else {})
         if sqlite:
             event.listen(self._engine.sync_engine, "connect", _set_up_sqlite)
@@ -67,23 +68,26 @@ class Database:
             async with self._engine.connect() as connection:
                 await connection.execute(text("SELECT 1"))
         except (SQLAlchemyError, OSError) as error:
-            raise DatabaseError(_first_line(error)) from error
+            raise DatabaseError(explain(error)) from error
 
     async def close(self) -> None:
-        """Close every connection."""
+        """Close every connection; who comes after that gets DatabaseError."""
+        self._closed = True
         await self._engine.dispose()
 
     @asynccontextmanager
     async def _begin(self, *, writes: bool) -> AsyncIterator[Transaction]:
+        if self._closed:
+            raise DatabaseError("the database is closed")
         try:
             async with self._engine.connect() as connection:
                 await connection.execution_options(headrace_writes=writes)
                 async with connection.begin():
                     yield Transaction(connection)
         except IntegrityError as error:
-            raise Conflict(_first_line(error)) from error
+            raise Conflict(explain(error)) from error
         except (SQLAlchemyError, OSError) as error:
-            raise DatabaseError(_first_line(error)) from error
+            raise DatabaseError(explain(error)) from error
 
 
 def _set_up_sqlite(connection: Any, _record: object) -> None:
@@ -99,7 +103,7 @@ def _begin_sqlite(connection: Connection) -> None:
     connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 
 
-def _first_line(error: Exception) -> str:
-    """Without the statement and its parameters, which may hold what logs must not."""
-    cause = error.orig if isinstance(error, IntegrityError) else error
-    return str(cause).partition("\n")[0]
+def explain(error: Exception) -> str:
+    """In one line, without the statement and its parameters, which may hold what logs must not."""
+    cause = error.orig if isinstance(error, DBAPIError) else error
+    return "database: " + str(cause).partition("\n")[0]

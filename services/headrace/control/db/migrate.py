@@ -12,7 +12,7 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import create_async_engine
 
-from headrace.control.db.database import DatabaseError
+from headrace.control.db.database import DatabaseError, explain
 
 SCRIPTS = Path(__file__).parent / "migrations"
 
@@ -25,7 +25,7 @@ async def migrate(url: str) -> None:
             await connection.run_sync(upgrade)
             await connection.commit()
     except (SQLAlchemyError, CommandError, OSError) as error:
-        raise DatabaseError(str(error).partition("\n")[0]) from error
+        raise DatabaseError(explain(error)) from error
     finally:
         await engine.dispose()
 

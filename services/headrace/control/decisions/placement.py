@@ -1,7 +1,8 @@
 """Which transcoder gets a run.
 
-Law: runs are packed (the fullest transcoder that has room comes first), so that others can empty and go away. Costs
-and capacities are pixels/s. Neighbours: `fleet` knows the transcoders, `sessions` asks for one.
+Law: runs are packed (the fullest transcoder that has room comes first), so that others can empty and go away. An idle
+one takes any run, but last: better late than refused where nobody is larger. Costs and capacities are pixels/s.
+Neighbours: `fleet` knows the transcoders, `sessions` asks for one.
 """
 
 from collections.abc import Iterable
@@ -10,6 +11,7 @@ from fractions import Fraction
 
 from headrace.core.broadcast import Plan, Source
 
+PASSING_THROUGH = 1_000_000  # pixels/s that a run without encoding counts as: a process that moves bytes
 STANDBYS = 2  # named with the choice, so that a failover needs no control
 
 
@@ -31,9 +33,9 @@ class Candidate:
 
 
 def cost_of(plan: Plan, source: Source) -> int:
-    """Pixels/s that the run takes: its decode and every encoded rung; nothing where all passes through."""
+    """Pixels/s that the run takes: its decode and every encoded rung, as transcoders count it."""
     if not plan.encoded:
-        return 0
+        return PASSING_THROUGH
     decoded = source.video.width * source.video.height * source.video.frame_rate
     encoded = sum((r.width * r.height * r.frame_rate for r in plan.encoded), start=Fraction(0))
     return int(decoded + encoded)
@@ -41,5 +43,7 @@ def cost_of(plan: Plan, source: Source) -> int:
 
 def choose_transcoders(candidates: Iterable[Candidate], cost: int) -> tuple[Candidate, ...]:
     """The transcoder for a run of this cost, then its standbys; empty where none has room."""
-    fit = [c for c in candidates if c.ready and c.free >= cost]
-    return tuple(sorted(fit, key=lambda c: (c.free, c.pod))[: 1 + STANDBYS])
+    ready = sorted((c for c in candidates if c.ready), key=lambda c: (c.free, c.pod))
+    roomy = [c for c in ready if c.free >= cost]
+    idle = [c for c in reversed(ready) if c.free < cost and not c.used and not c.held]
+    return tuple((roomy + idle)[: 1 + STANDBYS])
