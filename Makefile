@@ -44,7 +44,7 @@ test: install-dev system-packages ## Run every test: unit, architecture, integra
 
 .PHONY: test-unit
 test-unit: install-dev ## Run the inner loop: no socket, at most 30 s
-	$(BIN)/pytest tests/unit
+	$(BIN)/pytest --numprocesses=auto tests/unit
 
 .PHONY: lint
 lint: install-dev proto-check ## Check style, types, layers, stubs and the rules of the house
