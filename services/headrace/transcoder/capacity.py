@@ -15,7 +15,8 @@ from headrace.core.broadcast.refusals import Reason
 from headrace.runtime.telemetry.logs import logger
 from headrace.transcoder import metrics
 
-USABLE_PERCENT = 80  # live encoding has peaks; a node that is full on average is late half of the time
+USABLE_PERCENT = 70  # live encoding has peaks, and the measured picture is an easy one
+UNKNOWN = 1  # pixels/s: room for one run, since an idle transcoder takes any
 PASSTHROUGH_PIXELS_S = 1_000_000  # a run without encoding: a process that moves bytes
 MEASURE_COMMAND = (sys.executable, "-m", "headrace.transcoder.worker.measure")
 MEASURE_TIMEOUT_S = 60.0
@@ -32,17 +33,16 @@ def cost(plan: Plan, source: Source) -> int:
 
 
 class Capacity:
-    """The account. `total` is 0 until it is known."""
+    """The account. `total` is `UNKNOWN` until something else is known."""
 
     def __init__(self, total: int) -> None:
         self.used = 0
-        self.total = total
-        metrics.CAPACITY.set(total)
+        self.know(total)
 
     def know(self, total: int) -> None:
-        """The measurement is done."""
-        self.total = total
-        metrics.CAPACITY.set(total)
+        """The measurement is done; 0: it could not be."""
+        self.total = total or UNKNOWN
+        metrics.CAPACITY.set(self.total)
 
     def take(self, pixels_s: int) -> None:
         """Room for a run. Raises Refused when there is none, but never when idle."""

@@ -1,7 +1,7 @@
 """The report: once a second control hears what this pod is and what it does.
 
-Law: nothing is reported before the capacity is known, so a pod that reports can be given work. Control that is not
-there is no trouble: it hears when it is back. Neighbours: `capacity` and `supervisor` know what is said.
+Law: a pod that does not know its capacity yet says that it is small, and as an idle one it is given its first run all
+the same. Control that is not there is no trouble: it hears when it is back. Neighbours: `capacity` and `supervisor` know what is said.
 """
 
 import asyncio
@@ -35,8 +35,12 @@ class Reporter:
 
     async def run(self) -> None:
         """Measure if need be, then report until cancelled."""
-        if not self._capacity.total:
-            self._capacity.know(await measured(self._settings.capacity_file) or 1)
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._report())
+            if not self._settings.capacity_pixels_s:
+                self._capacity.know(await measured(self._settings.capacity_file))
+
+    async def _report(self) -> None:
         while True:
             try:
                 await self._fleet.report(self._reports())

@@ -38,8 +38,6 @@ class TranscoderService:
             group.create_task(serve(server, grace_s=self._settings.stop_timeout_s))
 
     def _not_ready(self) -> str:
-        if not self._capacity.total:
-            return "capacity is not known yet"
         return "draining" if self._supervisor.draining else ""
 
 

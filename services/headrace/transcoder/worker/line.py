@@ -117,8 +117,9 @@ class Line:
 
     def _oldest(self, rungs: Sequence[VideoRung]) -> Position:
         """Where the cuts of `rungs` must be known from: sound, which follows them, may be behind."""
-        followers = [self._begin.plan.audio] if self._begin.plan.audio is not None else []
-        return min((self._position(rung) for rung in (*rungs, *followers)), key=lambda at: (at.msn, at.part))
+        audio = self._begin.plan.audio
+        positions = [self._position(rung) for rung in rungs] + ([self._position(audio)] if audio is not None else [])
+        return min(positions, key=lambda at: (at.msn, at.part))
 
     def _position(self, rung: VideoRung | AudioRung) -> Position:
         at = self._begin.positions.get(rung.name)

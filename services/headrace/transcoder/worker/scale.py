@@ -18,11 +18,14 @@ class Scaler:
 
     def scale(self, picture: VideoFrame) -> VideoFrame:
         """The picture in this rung's size; the same object where nothing is to be done."""
+        # Asked for a range that the picture does not name, the scaler would copy it for nothing.
+        full_range = picture.color_range == ColorRange.JPEG or picture.format.name.startswith("yuvj")
         return self._reformatter.reformat(
             picture,
             self._width,
             self._height,
             "yuv420p",
             interpolation=Interpolation.BICUBIC,
-            dst_color_range=ColorRange.MPEG,
+            dst_color_range=ColorRange.MPEG if full_range else None,
+            threads=1,
         )
