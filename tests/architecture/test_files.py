@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.house import REPO, SERVICES, plant, sources
+from tests.support.house import REPO, SERVICES, plant, sources, tracked
 
 MAX_LINES = 400
 MAX_DOCSTRING_LINES = 15
@@ -25,13 +25,6 @@ REGISTRIES = [
     ("index", "-url http"),
 ]
 REGISTRY_HOSTS = re.compile("|".join(re.escape(left + right) for left, right in REGISTRIES))
-
-
-def tracked() -> list[Path]:
-    """Every file of the repository, relative to its root: committed, or about to be."""
-    command = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
-    listing = subprocess.run(command, cwd=REPO, capture_output=True, text=True, check=True).stdout
-    return [Path(name) for name in listing.split("\0") if name and (REPO / name).is_file()]
 
 
 def too_long(services: Path) -> list[str]:

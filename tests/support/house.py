@@ -5,6 +5,7 @@ Imports are read from the syntax tree, so a tree can be looked at without being 
 
 import ast
 import shutil
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -39,6 +40,13 @@ def sources(services: Path) -> Iterator[Path]:
     for file in sorted(services.rglob("*.py")):
         if not file.relative_to(services).is_relative_to(GENERATED):
             yield file
+
+
+def tracked() -> list[Path]:
+    """Every file of the repository, relative to its root: committed, or about to be."""
+    command = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+    listing = subprocess.run(command, cwd=REPO, capture_output=True, text=True, check=True).stdout
+    return [Path(name) for name in listing.split("\0") if name and (REPO / name).is_file()]
 
 
 def imports(services: Path, package: str) -> Iterator[Import]:
