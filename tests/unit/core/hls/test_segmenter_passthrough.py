@@ -153,3 +153,38 @@ def test_long_access_units_leave_no_steady_part_below_85_percent(rate: int, samp
     said = passed(plan, pattern)
     assert not any(isinstance(part, GapPart) for part in said)
     assert_playable(plan, said, pattern.end)
+
+
+def test_a_sample_decoded_before_a_keyframe_stays_before_it_wherever_its_dts_plus_delta_lies() -> None:
+    # The reordering shrinks after a second, so that picture 59 stands where keyframe 60 is shown.
+    shots = [Shot(3000 * i - (6000 if i < 30 else 3000), 3000 * i, i % 60 == 0) for i in range(180)]
+    pattern = Pattern(Fraction(30), tuple(shots), 540_000)
+    said = passed(pattern.plan("passthrough"), pattern)
+    assert [s.source for s in samples(said)] == list(range(180))
+    last, opening = [part for part in said if part.msn == 0][-1], next(part for part in said if part.msn == 1)
+    assert isinstance(last, PassthroughPart)
+    assert isinstance(opening, PassthroughPart)
+    assert (last.end, last.samples[-1].source, opening.samples[0].source) == (180_000, 59, 60)
+
+
+def test_a_forced_cut_never_falls_between_a_keyframe_and_a_sample_decoded_before_it() -> None:
+    shots = [Shot(3000 * i - (9000 if i < 30 else 3000), 3000 * i, i % 60 == 0) for i in range(61)]
+    shots += [Shot(3000 * i + 597_000, 3000 * i + 600_000, i == 0) for i in range(30)]
+    pattern = Pattern(Fraction(30), tuple(shots), 690_000)
+    plan = pattern.plan("passthrough")
+    assert plan.target_duration_s == 2
+    starts = [start for _, start, _, _ in segments(passed(plan, pattern))]
+    assert starts == [0, 180_000, 360_000, 540_000, 600_000]
+
+
+def test_a_forced_cut_never_falls_at_a_sample_decoded_after_the_next_keyframe() -> None:
+    plan = steady(Fraction(30), 5, [2], reorder=0).plan("passthrough")
+    shots = [Shot(3000 * i, 3000 * i, i == 0) for i in range(73)]
+    shots += [Shot(3000 * i, 3000 * i + 12_000, i == 73) for i in range(73, 120)]
+    said = passed(plan, Pattern(Fraction(30), tuple(shots), 372_000))
+    assert [(start, opened) for _, start, _, opened in segments(said)][:3] == [
+        (0, True),
+        (216_000, False),
+        (231_000, True),
+    ]
+    assert [s.source for s in samples([part for part in said if part.msn == 1])] == [72]

@@ -42,9 +42,9 @@ class PassthroughPart(Span):
 class PassthroughCutter:
     """Cuts a source's samples into the parts of the rung that passes it through.
 
-    Feed it from the source keyframe at or before `position`; what lies before the position is not listed again. A part
-    is emitted once no later sample can lie in it: the source's reordering and two samples after its end. The caller
-    bounds composition offsets, which samples wait for.
+    Feed it from the last source keyframe whose pts and DTS + delta are both at or before `position`; what lies before
+    the position is not listed again. A part is emitted once no later sample can lie in it: the source's reordering and
+    two samples after its end. The caller bounds composition offsets, which samples wait for.
     """
 
     def __init__(self, plan: Plan, rung: VideoRung, position: Position) -> None:
