@@ -4,7 +4,9 @@ Law: soft state in memory; who is silent for `silence_s` is forgotten, and after
 seconds rebuild everything. A promise to place a run counts until the transcoder reports the run itself, or `HOLD_S`.
 """
 
+import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 from headrace.control.decisions.placement import Candidate, choose_transcoders
@@ -30,10 +32,12 @@ class Fleet:
         self._started_s = clock()
         self._reports: dict[str, tuple[PodReport, float]] = {}
         self._holds: dict[RunId, _Hold] = {}
+        self._reported = asyncio.Event()
 
     def report(self, report: PodReport) -> None:
         """A pod's word, which replaces its last one."""
         self._reports[report.pod] = (report, self._clock())
+        self._reported.set()
         for run in report.runs:
             self._holds.pop(run, None)
 
@@ -59,6 +63,14 @@ class Fleet:
     def known(self) -> bool:
         """Whether every living transcoder had the time to report since this process started."""
         return bool(self._reports) or self._clock() - self._started_s >= self._silence_s
+
+    async def wait_ready(self, timeout_s: float) -> None:
+        """Wait until any transcoder takes new work, or for `timeout_s`."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(timeout_s):
+                while not any(report.ready for report in self.alive()):
+                    self._reported.clear()
+                    await self._reported.wait()
 
     def place(self, run: RunId, cost: int) -> tuple[str, ...]:
         """Targets for `run`: the first holds `cost` (pixels/s) from now on, the others are standbys. Empty: no room."""

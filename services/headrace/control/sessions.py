@@ -46,6 +46,7 @@ class Sessions:
         self, settings: ControlSettings, database: Database, log: Entries, fleet: Fleet, endings: Endings
     ) -> None:
         self._closing_wait_s = settings.closing_wait_s
+        self._fleet_wait_s = settings.fleet_wait_s
         self._database = database
         self._log = log
         self._fleet = fleet
@@ -125,6 +126,7 @@ class Sessions:
     async def _allocate(self, session_id: str, source: Source) -> Allocated:
         if source.video.frame_rate <= 0 or source.video.width <= 0 or source.video.height <= 0:
             raise Refused(Reason.BAD_SOURCE, "The video's size and frame rate must be known.")
+        await self._fleet.wait_ready(self._fleet_wait_s)
         try:
             run, plan = await self._plan(session_id, source)
             targets = self._fleet.place(run.id, cost_of(plan, source))

@@ -41,5 +41,8 @@ class ControlSettings(Settings):
     allocate_within_s: float = 60.0
     """How long an accepted session may take to describe its source before it counts as failed, seconds."""
 
+    fleet_wait_s: float = 5.0
+    """How long a described source waits for a first transcoder, as at the start of everything, seconds."""
+
     fleet_silence_s: float = 3.0
     """After how long without a report a transcoder is forgotten, seconds."""

@@ -212,6 +212,28 @@ async def test_without_room_a_run_is_refused_and_its_release_frees_the_stream(tm
         assert await parts.state(stream) == "idle"
 
 
+async def test_at_the_start_a_publish_waits_for_the_first_transcoder(tmp_path: Path) -> None:
+    async with control(tmp_path) as parts:
+        _, key = await parts.stream()
+        opened = await publish(parts, key)
+        async with asyncio.TaskGroup() as group:
+            allocating = group.create_task(parts.sessions.allocate(opened.session_id, SOURCE))
+            await asyncio.sleep(0.05)
+            assert not allocating.done()
+            parts.report()
+        assert allocating.result().transcoders == ("unix:/t1",)
+
+
+async def test_without_any_transcoder_a_publish_is_refused_in_time(tmp_path: Path) -> None:
+    async with control(tmp_path, fleet_wait_s=0.0) as parts:
+        stream, key = await parts.stream()
+        opened = await publish(parts, key)
+        with pytest.raises(Refused) as caught:
+            await parts.sessions.allocate(opened.session_id, SOURCE)
+        assert caught.value.reason is Reason.NO_CAPACITY
+        assert await parts.log.current(stream) is None
+
+
 async def test_a_session_that_is_over_is_allocated_nothing(parts: Control) -> None:
     _, key = await parts.stream()
     opened = await publish(parts, key)
