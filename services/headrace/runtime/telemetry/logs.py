@@ -30,7 +30,8 @@ def configure(level: str = "INFO") -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level)
-    logging.getLogger("alembic").setLevel(logging.WARNING)
+    for talkative in ("alembic", "httpx", "uvicorn"):
+        logging.getLogger(talkative).setLevel(logging.WARNING)
 
 
 def logger(name: str) -> logging.Logger:
