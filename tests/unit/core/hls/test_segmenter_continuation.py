@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from headrace.core.broadcast import AudioSource, Plan
 from headrace.core.hls.segmenter import GapPart, PartClosed, PassthroughPart, Planned, Sample, Span
 from tests.support.cuts import encoded, heard, passed, spans
-from tests.support.media_patterns import CLIP_GOPS_S, RATES, Pattern, patterns, steady, uneven
+from tests.support.media_patterns import CLIP_GOPS_S, RATES, Pattern, Shot, patterns, steady, uneven
 
 AUDIO = AudioSource("mp4a", b"", 44_100, 2, 1024)
 
@@ -87,6 +87,12 @@ def test_from_every_boundary_of_a_source_that_was_cut_between_keyframes() -> Non
     assert_continues_encoded(plan, pattern)
     assert_continues_passed(plan, pattern)
     assert_continues_heard(plan, pattern)
+
+
+def test_from_every_boundary_of_a_source_whose_reordering_shrinks() -> None:
+    shots = [Shot(3000 * i - (9000 if i < 30 else 3000), 3000 * i, i % 60 == 0) for i in range(180)]
+    pattern = Pattern(Fraction(30), tuple(shots), 540_000)
+    assert_continues_passed(pattern.plan("passthrough"), pattern)
 
 
 @pytest.mark.parametrize("seed", range(6))
