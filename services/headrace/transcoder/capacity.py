@@ -6,8 +6,8 @@ there is nobody else. Neighbours: `worker.measure` measures in a process of its 
 
 import asyncio
 import json
+import subprocess
 import sys
-from asyncio.subprocess import DEVNULL, PIPE
 from pathlib import Path
 
 from headrace.core.broadcast import Plan, Refused, Source
@@ -19,7 +19,7 @@ USABLE_PERCENT = 70  # live encoding has peaks, and the measured picture is an e
 UNKNOWN = 1  # pixels/s: room for one run, since an idle transcoder takes any
 PASSTHROUGH_PIXELS_S = 1_000_000  # a run without encoding: a process that moves bytes
 MEASURE_COMMAND = (sys.executable, "-m", "headrace.transcoder.worker.measure")
-MEASURE_TIMEOUT_S = 60.0
+MEASURE_TIMEOUT_S = 20.0
 
 _log = logger(__name__)
 
@@ -64,22 +64,20 @@ async def measured(file: Path | None) -> int:
     """
     if file is not None and (known := _read(file)):
         return known
-    process = await asyncio.create_subprocess_exec(*MEASURE_COMMAND, stdin=DEVNULL, stdout=PIPE, stderr=DEVNULL)
     try:
-        async with asyncio.timeout(MEASURE_TIMEOUT_S):
-            output, _ = await process.communicate()
-        total = int(output) * USABLE_PERCENT // 100
-    except (TimeoutError, ValueError) as error:
+        total = await asyncio.to_thread(_measure) * USABLE_PERCENT // 100
+    except (OSError, subprocess.SubprocessError, ValueError) as error:
         _log.warning("capacity cannot be measured", extra={"why": repr(error)})
         return 0
-    finally:
-        if process.returncode is None:
-            process.kill()
-            await process.wait()
     _log.info("capacity measured", extra={"pixels_per_s": total})
     if file is not None:
         _write(file, total)
     return total
+
+
+def _measure() -> int:
+    ran = subprocess.run(MEASURE_COMMAND, capture_output=True, timeout=MEASURE_TIMEOUT_S, check=True)
+    return int(ran.stdout)
 
 
 def _read(file: Path) -> int:

@@ -1,16 +1,18 @@
 """The worker's process: started, listened to, and ended for sure.
 
 Law: the child gets one socket and nothing else of ours; it is in a session of its own, so a terminal's Ctrl-C reaches
-only us; and nothing that it does or prints can hold this process up. Neighbours: `work` owns one for each run.
+only us; and nothing that it does or prints can hold this process up. It is started by `subprocess`, whose vfork copies
+nothing of a large parent and wakes none of gRPC's fork handlers. Neighbours: `work` owns one for each run.
 """
 
 import asyncio
 import signal
 import socket
+import subprocess
 import sys
-from asyncio.subprocess import DEVNULL, PIPE, Process
 from collections.abc import Sequence
 from contextlib import suppress
+from typing import IO
 
 from headrace.runtime.telemetry.logs import RateLimited, logger
 from headrace.transcoder.pipe import SupervisorEnd
@@ -24,7 +26,7 @@ _log = logger(__name__)
 class WorkerProcess:
     """A running worker and our end of its pipe."""
 
-    def __init__(self, process: Process, pipe: SupervisorEnd, run: str) -> None:
+    def __init__(self, process: "subprocess.Popen[bytes]", pipe: SupervisorEnd, run: str) -> None:
         self.pipe = pipe
         self._process = process
         self._run = run
@@ -36,15 +38,7 @@ class WorkerProcess:
         ours, theirs = socket.socketpair()
         with theirs:
             try:
-                process = await asyncio.create_subprocess_exec(
-                    *command,
-                    str(theirs.fileno()),
-                    stdin=DEVNULL,
-                    stdout=DEVNULL,
-                    stderr=PIPE,
-                    pass_fds=(theirs.fileno(),),
-                    start_new_session=True,
-                )
+                process = _spawn([*command, str(theirs.fileno())], theirs.fileno())
             except OSError:
                 ours.close()
                 raise
@@ -57,18 +51,23 @@ class WorkerProcess:
 
     async def log_stderr(self) -> None:
         """What it prints goes to our log, at most a line a second, until it closes its end."""
-        assert self._process.stderr is not None
-        while text := await self._process.stderr.read(_STDERR_BYTES):
-            self._say({"run": self._run, "said": text.decode(errors="replace").strip()})
+        reader = asyncio.StreamReader()
+        protocol = asyncio.StreamReaderProtocol(reader)
+        transport, _ = await asyncio.get_running_loop().connect_read_pipe(lambda: protocol, self._stderr)
+        try:
+            while text := await reader.read(_STDERR_BYTES):
+                self._say({"run": self._run, "said": text.decode(errors="replace").strip()})
+        finally:
+            transport.close()
 
     async def end(self, grace_s: float) -> str:
         """Close the pipe, give it `grace_s` to go, then kill it. Returns how it ended."""
         self.pipe.close()
         try:
-            code = await asyncio.wait_for(self._process.wait(), grace_s)
-        except TimeoutError:
+            code = await asyncio.to_thread(self._process.wait, grace_s)
+        except subprocess.TimeoutExpired:
             self.kill()
-            await self._process.wait()
+            await asyncio.to_thread(self._process.wait)
             return "it had to be killed"
         except asyncio.CancelledError:
             self.kill()
@@ -79,3 +78,19 @@ class WorkerProcess:
         """End it now."""
         with suppress(ProcessLookupError):
             self._process.kill()
+
+    @property
+    def _stderr(self) -> IO[bytes]:
+        assert self._process.stderr is not None
+        return self._process.stderr
+
+
+def _spawn(command: Sequence[str], fd: int) -> "subprocess.Popen[bytes]":
+    return subprocess.Popen(
+        command,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        pass_fds=(fd,),
+        start_new_session=True,
+    )

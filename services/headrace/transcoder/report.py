@@ -1,7 +1,8 @@
 """The report: once a second control hears what this pod is and what it does.
 
 Law: a pod that does not know its capacity yet says that it is small, and as an idle one it is given its first run all
-the same. Control that is not there is no trouble: it hears when it is back. Neighbours: `capacity` and `supervisor` know what is said.
+the same. Control that is not there is no trouble: it hears when it is back.
+Neighbours: `capacity` and `supervisor` know what is said.
 """
 
 import asyncio
@@ -16,6 +17,7 @@ from headrace.wire.control import FleetClient, PodReport
 from headrace.wire.errors import CallLost
 
 REPORT_PERIOD_S = 1.0
+STARTING = 3  # failures that are no news: control may start together with this process
 
 _unheard = RateLimited(logger(__name__), "control does not hear this transcoder")
 
@@ -41,11 +43,14 @@ class Reporter:
                 self._capacity.know(await measured(self._settings.capacity_file))
 
     async def _report(self) -> None:
+        failures = 0
         while True:
             try:
                 await self._fleet.report(self._reports())
             except CallLost as lost:
-                _unheard({"why": str(lost)})
+                failures += 1
+                if failures > STARTING:
+                    _unheard({"why": str(lost)})
                 await asyncio.sleep(REPORT_PERIOD_S)
 
     async def _reports(self) -> AsyncIterator[PodReport]:

@@ -45,7 +45,7 @@ class TranscoderSettings(Settings):
     """A worker that takes no media for so long is lost, seconds."""
 
     flush_timeout_s: float = 10.0
-    """How long a worker may take to make everything whole at the end, seconds."""
+    """How long a worker may make nothing at the end, while there is still something to be made whole, seconds."""
 
     stop_timeout_s: float = 3.0
     """The same when the process is asked to stop, seconds."""

@@ -61,7 +61,8 @@ class Work:
         self._flushing = asyncio.Event()
         self._over = False
         self._hold_at: int | None = None
-        self._flush_s = settings.flush_timeout_s
+        self._flush_by: asyncio.Timeout | None = None
+        self._leave_s: float | None = None
         self._failure: HeadraceError | None = None
         self._concluded = asyncio.Event()
         self._news = asyncio.Event()
@@ -92,9 +93,9 @@ class Work:
         await self._finish()
 
     def leave(self, within_s: float | None = None) -> None:
-        """Nobody feeds this run any more: what there is goes out, within `within_s` if that is less than usual."""
+        """Nobody feeds this run any more: what there is goes out, however long it takes, or within `within_s`."""
         if within_s is not None:
-            self._flush_s = min(self._flush_s, within_s)
+            self._leave_s = within_s
         self._flushing.set()
 
     async def _finish(self) -> None:
@@ -169,6 +170,9 @@ class Work:
             await self._made.close()
 
     async def _keep(self, entry: Part | Gap | Init, data: bytes | None) -> None:
+        if self._flush_by is not None and self._leave_s is None:
+            # It works through what had gathered: only one that makes nothing any more is lost.
+            self._flush_by.reschedule(asyncio.get_running_loop().time() + self._settings.flush_timeout_s)
         if entry.rung not in self._rungs:
             raise PipeBroken(f"the worker speaks of a rung {entry.rung!r}")
         size = len(data or b"") + _ENTRY_BYTES
@@ -216,14 +220,15 @@ class Work:
     async def _flush(self) -> None:
         """When the media ends, tell the worker, and give it a while."""
         await self._flushing.wait()
+        patience_s = self._settings.flush_timeout_s if self._leave_s is None else self._leave_s
         try:
-            async with asyncio.timeout(self._flush_s):
+            async with asyncio.timeout(patience_s) as self._flush_by:
                 await self._process.pipe.send(Flush())
                 await self._concluded.wait()
         except PipeBroken:
             pass  # `_collect` knows more about it
         except TimeoutError:
-            self._fail(Refused(Reason.WORKER_LOST, f"the worker did not end within {self._flush_s:g} s"))
+            self._fail(Refused(Reason.WORKER_LOST, f"the worker did not end within {patience_s:g} s"))
 
     async def _conclude(self) -> None:
         """Say in the log how it ended."""

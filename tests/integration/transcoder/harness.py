@@ -12,6 +12,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from fractions import Fraction
+from itertools import pairwise
 from pathlib import Path
 
 import av
@@ -23,7 +24,7 @@ from headrace.core.codec.aac import AudioSpecificConfig
 from headrace.core.codec.h264 import AvcConfig
 from headrace.core.media import TICKS_PER_S, Frame, Kind, Timeline
 from headrace.livelog.base import RungPosition
-from headrace.transcoder.pipe import Begin, Counted, Done, Failed, Flush, Made, WorkerEnd, encode
+from headrace.transcoder.pipe import Begin, Counted, Done, Failed, Flush, Made, Message, WorkerEnd, encode
 from tests.support import barcode
 
 CLIP = Path(__file__).parents[2] / "media" / "bbb-1080p24.mp4"
@@ -96,7 +97,7 @@ def _source(config: bytes, rate: Fraction, asc: AudioSpecificConfig | None, aac:
         grid = next(frame.sample for frame in frames if frame.kind is Kind.AUDIO)
         sound = AudioSource("mp4a", aac, asc.sample_rate, asc.channels, asc.frame_samples, grid=grid)
     delta = pictures[0].pts - pictures[0].dts
-    intervals = tuple(b - a for a, b in zip(shown, shown[1:], strict=False))
+    intervals = tuple(b - a for a, b in pairwise(shown))
     return Source(
         VideoSource("avc1", config, picture.width, picture.height, picture.sar, rate, 0, delta, first, True, intervals),
         sound,
@@ -127,8 +128,9 @@ def work(begin: Begin, frames: Iterable[Frame]) -> Output:
         theirs.close()
 
         def feed() -> None:
+            messages: list[Message] = [begin, *frames, Flush()]
             try:
-                for message in (begin, *frames, Flush()):
+                for message in messages:
                     ours.sendall(b"".join(encode(message)))
             except OSError:
                 pass  # the reader sees how it ended
@@ -163,7 +165,7 @@ def begin_of(
 
 def decoded_video(data: bytes) -> list[tuple[int, "av.VideoFrame"]]:
     """(pts in ticks on the timeline, picture) of each picture that FFmpeg decodes."""
-    with av.open(io.BytesIO(data)) as container:
+    with av.open(io.BytesIO(data), "r") as container:
         stream = container.streams.video[0]
         assert stream.time_base is not None
         return [
@@ -174,7 +176,7 @@ def decoded_video(data: bytes) -> list[tuple[int, "av.VideoFrame"]]:
 
 def packets(data: bytes) -> list[tuple[int, int, int]]:
     """(dts, pts, duration) of each packet, in the track's time scale, 10 s taken off."""
-    with av.open(io.BytesIO(data)) as container:
+    with av.open(io.BytesIO(data), "r") as container:
         stream = container.streams[0]
         assert stream.time_base is not None
         zero = round(ORIGIN_S / stream.time_base)
@@ -187,7 +189,7 @@ def packets(data: bytes) -> list[tuple[int, int, int]]:
 
 def decoded_audio(data: bytes) -> tuple[int, npt.NDArray[np.float32]]:
     """The first sample's place on the timeline, and the sound (channels x samples)."""
-    with av.open(io.BytesIO(data)) as container:
+    with av.open(io.BytesIO(data), "r") as container:
         stream = container.streams.audio[0]
         frames = list(container.decode(stream))
         assert stream.time_base is not None
@@ -270,4 +272,4 @@ def numbered(width: int, height: int, index: int) -> av.VideoFrame:
 
 def numbers(pictures: list[tuple[int, av.VideoFrame]]) -> list[int]:
     """What the pictures say."""
-    return [barcode.read(picture.to_ndarray()[: picture.height]) for _, picture in pictures]
+    return [barcode.read(picture.to_ndarray(format="gray").astype(np.uint8)) for _, picture in pictures]

@@ -122,15 +122,14 @@ async def test_a_lost_worker_ends_the_call_with_that_code(clip: Clip, plan: Plan
 
 async def test_an_edge_that_vanishes_leaves_what_it_sent(clip: Clip, plan: Plan, tmp_path: Path) -> None:
     log = MemoryLog()
-    async with supervising(log) as supervisor:
-        async with Edge(supervisor, tmp_path) as call:
-            await call.write(opening(clip, plan))
-            assert isinstance(await call.read(), Accepted)
-            await call.write(Frames(clip.frames))
-            while not (progress := await call.read()) or progress == Progress(0, 0):
-                pass
-            call.cancel()
-            await wait_until_idle(supervisor)
+    async with supervising(log) as supervisor, Edge(supervisor, tmp_path) as call:
+        await call.write(opening(clip, plan))
+        assert isinstance(await call.read(), Accepted)
+        await call.write(Frames(clip.frames))
+        while not (progress := await call.read()) or progress == Progress(0, 0):
+            pass
+        call.cancel()
+        await wait_until_idle(supervisor)
     assert isinstance((await entries(log))[-1], Hold)
     assert len(decoded_video(await published(log, "180p"))) == len(clip.shown)
 

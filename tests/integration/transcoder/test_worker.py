@@ -256,5 +256,5 @@ def splice_error_db(sound: npt.NDArray[np.float32]) -> float:
 
 def samples(data: bytes) -> list[bytes]:
     """The bytes of each sample."""
-    with av.open(io.BytesIO(data)) as container:
+    with av.open(io.BytesIO(data), "r") as container:
         return [bytes(packet) for packet in container.demux(container.streams[0]) if packet.size]

@@ -1,7 +1,8 @@
 """`python -m headrace.transcoder.worker.measure`: what this node encodes, in pixels/s, printed as one number.
 
-Law: real encoding on one thread, with the preset that plans use, until it has cost a second of processor time; times the
-processors that this process may use. Processor time, because what else runs meanwhile must not make the node look small.
+Law: real encoding on one thread, with the preset that plans use, until it has cost a second of processor time; times
+the processors that this process may use. Processor time, because what else runs meanwhile must not make the node look
+small.
 Neighbours: `capacity` runs it once and keeps the answer.
 """
 

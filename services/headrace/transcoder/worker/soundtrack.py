@@ -1,8 +1,8 @@
 """The audio rendition: access units in the parts of the leading video rung.
 
 Law: sound is never waited for longer than `LATEST`; encoded sound then has silence, passed-through sound a gap. Sound
-that runs further ahead of the pictures than `FURTHEST_S` is no sound of theirs. Neighbours: `audio` encodes, the segmenter
-sorts units into parts.
+that runs further ahead of the pictures than `FURTHEST_S` is no sound of theirs.
+Neighbours: `audio` encodes, the segmenter sorts units into parts.
 """
 
 from collections import deque

@@ -1,0 +1,95 @@
+"""The writer's protocol, seen from the log: takeover, stage, wait, publish."""
+
+from typing import Any
+
+import pytest
+
+from headrace.core.broadcast import Claim, Entry, Epoch, Gap, Part, RunId
+from headrace.livelog.base import Fenced, RungPosition, Staged, Taken
+from headrace.livelog.memory import MemoryLog
+from headrace.transcoder.writer import Progress, Writer
+from tests.support.broadcasts import PLAN
+
+RUN = RunId("run")
+CLAIM = Claim(Epoch(1, 1), "session", "writer")
+
+
+class Recorder(MemoryLog):
+    """A log that notes every call, says what a takeover finds, and may be without its replica."""
+
+    def __init__(self, taken: Taken = Taken(0, 0, ""), durable: bool = True) -> None:  # noqa: B008
+        super().__init__()
+        self.calls: list[tuple[Any, ...]] = []
+        self.durable = durable
+        self._taken = taken
+
+    async def takeover(self, run: RunId, claim: Claim, floor: int, *, open_new: bool = False) -> Taken:
+        self.calls.append(("takeover", floor, open_new))
+        return self._taken
+
+    async def stage(self, run: RunId, claim: Claim, n: int, entry: Entry, data: bytes | None = None) -> Staged:
+        self.calls.append(("stage", n))
+        return Staged(n, "")
+
+    async def wait(self, run: RunId) -> bool:
+        self.calls.append(("wait",))
+        return self.durable
+
+    async def publish(self, run: RunId, claim: Claim, n: int) -> None:
+        self.calls.append(("publish", n))
+
+
+def gaps(part: int) -> list[tuple[Entry, bytes | None]]:
+    """One gap in every rung."""
+    start = part * 30_000
+    return [(Gap(rung, 0, part, start, start + 30_000, 0, True), None) for rung in PLAN.rung_names]
+
+
+async def test_takeover_comes_first_and_what_was_staged_is_published_after_a_wait() -> None:
+    log = Recorder(Taken(9, 7, "id", {"720p": RungPosition(1, 0, 180_000, 180_000, True, "")}))
+    writer = Writer(log, RUN, CLAIM, PLAN)
+    await writer.take(90_000)
+    assert log.calls == [("takeover", 90_000, False), ("wait",), ("publish", 9)]
+    assert (writer.published, writer.furthest) == (0, 180_000)
+
+
+async def test_a_floor_of_zero_opens_an_unknown_run_and_an_empty_log_has_nothing_to_publish() -> None:
+    log = Recorder()
+    await Writer(log, RUN, CLAIM, PLAN).take(0)
+    assert log.calls == [("takeover", 0, True), ("wait",)]
+
+
+async def test_a_batch_is_staged_in_order_and_costs_one_wait_and_one_publish() -> None:
+    log = Recorder(Taken(4, 4, "id"))
+    writer = Writer(log, RUN, CLAIM, PLAN)
+    await writer.take(0)
+    log.calls.clear()
+    assert await writer.append(gaps(0)) == Progress(30_000, 30_000)
+    assert log.calls == [("stage", 5), ("stage", 6), ("stage", 7), ("wait",), ("publish", 7)]
+
+
+async def test_progress_is_that_of_the_rendition_that_is_furthest_behind() -> None:
+    writer = Writer(Recorder(), RUN, CLAIM, PLAN)
+    await writer.take(0)
+    await writer.append(gaps(0))
+    assert (await writer.append(gaps(1)[:2])).published == 30_000
+    assert (await writer.append(gaps(1)[2:])).published == 60_000
+
+
+async def test_what_no_replica_has_is_published_but_not_durable() -> None:
+    log = Recorder(durable=False)
+    writer = Writer(log, RUN, CLAIM, PLAN)
+    await writer.take(0)
+    assert await writer.append(gaps(0)) == Progress(30_000, 0)
+    log.durable = True
+    assert await writer.append(gaps(1)) == Progress(60_000, 60_000)
+
+
+async def test_a_refusal_by_the_log_is_the_writers_end() -> None:
+    log = MemoryLog()
+    writer = Writer(log, RUN, CLAIM, PLAN)
+    await writer.take(0)
+    await log.takeover(RUN, Claim(Epoch(1, 2), "session", "other"), 0)
+    part = Part("720p", 0, 0, 0, 30_000, 0, True, True, 1, "", "e")
+    with pytest.raises(Fenced):
+        await writer.append([(part, b"x")])
