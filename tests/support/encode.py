@@ -1,7 +1,11 @@
-"""Tiny real encodes by FFmpeg: H.264 with B-frames and AAC, as samples and as a muxer would take them."""
+"""Tiny real encodes by FFmpeg: H.264 with B-frames and AAC, as samples and as a muxer would take them.
+
+Made once: two encodes of the same pictures need not have equal bytes.
+"""
 
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import cache
 
 import av
 import numpy as np
@@ -29,6 +33,7 @@ class AccessUnit:
     data: bytes
 
 
+@cache
 def encode_video() -> tuple[bytes, list[AccessUnit]]:
     """FRAMES moving pictures, an IDR every 20: the encoder's Annex B header, and the access units in decode order."""
     codec = av.CodecContext.create("libx264", "w")
@@ -53,6 +58,7 @@ def encode_video() -> tuple[bytes, list[AccessUnit]]:
     return codec.extradata, units
 
 
+@cache
 def encode_audio() -> tuple[bytes, list[bytes]]:
     """A tone at 48 kHz in stereo: the AudioSpecificConfig, and access units of 1024 samples."""
     codec = av.CodecContext.create("aac", "w")

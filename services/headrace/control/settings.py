@@ -20,12 +20,6 @@ class ControlSettings(Settings):
     control_target: str = "127.0.0.1:7070"
     """gRPC target to listen on: `host:port` or `unix:/path`."""
 
-    control_http_host: str = "127.0.0.1"
-    """Where a control that runs alone serves the API, the console and its probes."""
-
-    control_http_port: int = 8080
-    """The port of the same."""
-
     public_rtmp_url: str = "rtmp://127.0.0.1:1935/live"
     """What encoders enter as server; its application is `live`."""
 

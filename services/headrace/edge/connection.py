@@ -24,6 +24,7 @@ from headrace.wire.control import SessionsClient
 
 FIRST_MEDIA_MS = 20_000  # between the accepted publish and its first media
 MEDIA_IDLE_MS = 10_000  # without media after that: the encoder is gone, though its socket is not
+OPEN = 1  # TCP_ESTABLISHED in Linux' tcp_info: the encoder has not closed its end
 CLOSE_AFTER_S = 1.0  # a refused encoder gets this long to read why
 USER_TIMEOUT_MS = 15_000  # unacknowledged bytes for this long: the peer is gone
 
@@ -208,6 +209,8 @@ class Connection(asyncio.Protocol):
     def _flush(self) -> None:
         data = self._rtmp.data_to_send()
         if data and self._transport is not None and not self._transport.is_closing() and not self._said_all:
+            if self._transport.get_extra_info("socket").getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1)[0] != OPEN:
+                return  # an answer to a closed socket is a reset, which would cost us what we have not read yet
             self._transport.write(data)
 
     def _pause(self, who: object) -> None:

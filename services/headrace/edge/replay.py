@@ -24,7 +24,8 @@ class ReplayBuffer:
         self._budget = budget
         self._video: deque[Frame] = deque()
         self._audio: deque[Frame] = deque()
-        self._keyframes: deque[int] = deque()
+        self._delta: int | None = None
+        self._keyframes: deque[tuple[int, Frame]] = deque()
         self._unsent: deque[Frame] = deque()
         self._unpublished: deque[tuple[int, int]] = deque()
 
@@ -45,8 +46,11 @@ class ReplayBuffer:
         """Hold `frame` and queue it for sending."""
         if frame.kind is Kind.VIDEO:
             self._video.append(frame)
+            if self._delta is None:
+                self._delta = frame.pts - frame.dts
             if frame.keyframe:
-                self._keyframes.append(frame.pts)
+                # Cuts of a passed-through rung lie at DTS + delta, so a keyframe covers what is after both.
+                self._keyframes.append((max(frame.pts, frame.dts + self._delta), frame))
         else:
             self._audio.append(frame)
         size = len(frame.data)
@@ -74,14 +78,14 @@ class ReplayBuffer:
 
     def trim(self, durable_through: int) -> None:
         """Forget whole GOPs that end before `durable_through` (ticks), keeping the audio lead-in."""
-        while len(self._keyframes) > 1 and self._keyframes[1] <= durable_through:
+        while len(self._keyframes) > 1 and self._keyframes[1][0] <= durable_through:
             self._keyframes.popleft()
-        if not self._keyframes or self._keyframes[0] > durable_through:
+        if not self._keyframes or self._keyframes[0][0] > durable_through:
             return
-        keyframe = self._keyframes[0]
-        while not (self._video[0].keyframe and self._video[0].pts == keyframe):
+        keyframe = self._keyframes[0][1]
+        while self._video[0] is not keyframe:
             self._count(-len(self._video.popleft().data))
-        while self._audio and self._audio[0].pts < keyframe - AUDIO_LEAD:
+        while self._audio and self._audio[0].pts < keyframe.pts - AUDIO_LEAD:
             self._count(-len(self._audio.popleft().data))
 
     def clear(self) -> None:

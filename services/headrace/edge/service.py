@@ -1,6 +1,6 @@
 """The edge's composition root: settings in, a running service out.
 
-Law: makes the objects and owns the TaskGroup; no logic. Neighbours: `standalone` and `__main__` call `build`.
+Law: makes the objects and owns the TaskGroup; no logic. Neighbours: `standalone` calls `build`.
 """
 
 import asyncio
@@ -14,6 +14,8 @@ from headrace.runtime.memory import memory_limit_bytes
 from headrace.runtime.probes import Probes
 from headrace.wire.channel import open_channel
 from headrace.wire.control import SessionsClient
+
+__all__ = ["EdgeSettings", "Service", "build"]
 
 
 class Service:

@@ -10,11 +10,7 @@ class EdgeSettings(Settings):
     """Address to take publishers on."""
     rtmp_port: int = 1935
     """Port to take publishers on; 0 takes a free one."""
-    http_host: str = "0.0.0.0"
-    """Address of the probes and metrics."""
-    http_port: int = 8081
-    """Port of the probes and metrics."""
-    control_target: str = "127.0.0.1:7001"
+    control_target: str = "127.0.0.1:7070"
     """gRPC target of control."""
     pod: str = "edge"
     """This pod's name, for control's reports."""

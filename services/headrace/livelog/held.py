@@ -173,8 +173,10 @@ class HeldRun:
 
     def _kept(self, plan: Plan) -> int:
         """How much must follow a segment before it goes, ticks."""
-        margin_s = MARGIN_TARGET_DURATIONS * plan.target_duration_s
-        return (plan.window_s + margin_s) * TICKS_PER_S + self._longest
+        margin = MARGIN_TARGET_DURATIONS * plan.target_duration_s * TICKS_PER_S
+        # What playlists show at the most: the window, three target durations, six segments.
+        shown = max(plan.window_s * TICKS_PER_S, margin, LEAST_SEGMENTS * self._longest)
+        return shown + margin + self._longest
 
     # The rules
 

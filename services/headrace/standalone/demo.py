@@ -35,11 +35,13 @@ async def demo_stream(api: AsgiApp, api_key: str, data: DataDirectory) -> tuple[
     return f"{made['ingest']['rtmp_url']}/{made['stream_key']}", made["playback"]["hls_url"]
 
 
-async def publish_demo(url: str) -> None:
-    """Publish the picture until cancelled, again after every failure."""
-    while True:
+async def publish_demo(url: str, stopping: asyncio.Event) -> None:
+    """Publish the picture until `stopping` is set, again after every failure."""
+    while not stopping.is_set():
         try:
             await publish(url, PictureSource(unix_ms))
         except PublishError as error:
+            if stopping.is_set():
+                return
             _log.warning("the demo's publish failed", extra={"why": str(error)})
         await asyncio.sleep(AGAIN_S)

@@ -14,19 +14,15 @@ from pathlib import Path
 from pydantic import SecretStr
 
 from headrace.control import service as control_service
-from headrace.control.settings import ControlSettings
 from headrace.edge import service as edge_service
-from headrace.edge.settings import EdgeSettings
 from headrace.livelog.memory import MemoryLog
 from headrace.origin import service as origin_service
-from headrace.origin.settings import OriginSettings
 from headrace.runtime.lifecycle import listen_tcp, serve_http
 from headrace.standalone.data import DataDirectory
 from headrace.standalone.demo import demo_stream, publish_demo
 from headrace.standalone.http import OnePort
 from headrace.standalone.settings import Address, UpSettings
 from headrace.transcoder import service as transcoder_service
-from headrace.transcoder.settings import TranscoderSettings
 
 LINGER_S = 1.0  # players ask every second or two; most of them read the ENDLIST
 
@@ -66,18 +62,20 @@ async def _up(
 
     log = MemoryLog()
     edge = edge_service.build(
-        EdgeSettings(rtmp_host=settings.rtmp.host, rtmp_port=settings.rtmp.port, control_target=control_target)
+        edge_service.EdgeSettings(
+            rtmp_host=settings.rtmp.host, rtmp_port=settings.rtmp.port, control_target=control_target
+        )
     )
     rtmp_url = f"rtmp://{Address(settings.rtmp.host, edge.rtmp_port)}/live"
     transcoder = transcoder_service.build(
-        TranscoderSettings(
+        transcoder_service.TranscoderSettings(
             transcoder_target=transcoder_target,
             control_target=control_target,
             capacity_file=settings.data / "capacity.json",
         ),
         log=log,
     )
-    control_settings = ControlSettings(
+    control_settings = control_service.ControlSettings(
         database_url=data.database_url,
         api_key=SecretStr(api_key),
         control_target=control_target,
@@ -86,7 +84,7 @@ async def _up(
     )
     await control_service.migrate(control_settings.database_url)
     control = control_service.build(control_settings, log=log)
-    origin = origin_service.build(OriginSettings(), log=log)
+    origin = origin_service.build(origin_service.OriginSettings(), log=log)
 
     async with asyncio.TaskGroup() as group:
         start = group.create_task
@@ -98,7 +96,7 @@ async def _up(
         demo = None
         if settings.demo:
             publish_url, demo_url = await demo_stream(control.http_app, api_key, data)
-            demo = start(publish_demo(publish_url))
+            demo = start(publish_demo(publish_url, stopping))
         on_started(
             Started(
                 settings.data,

@@ -1,6 +1,6 @@
 """The transcoder's composition root: settings and a log in, a running service out.
 
-Law: makes the objects and owns the TaskGroup; no logic. Neighbours: `standalone` and `__main__` call `build`.
+Law: makes the objects and owns the TaskGroup; no logic. Neighbours: `standalone` calls `build`.
 """
 
 import asyncio
@@ -16,8 +16,10 @@ from headrace.wire.channel import listen, make_server, open_channel, serve
 from headrace.wire.control import FleetClient
 from headrace.wire.media import add_ingest
 
+__all__ = ["Service", "TranscoderSettings", "build"]
 
-class TranscoderService:
+
+class Service:
     """One transcoder that writes `log`."""
 
     def __init__(self, settings: TranscoderSettings, log: LiveLog) -> None:
@@ -41,6 +43,6 @@ class TranscoderService:
         return "draining" if self._supervisor.draining else ""
 
 
-def build(settings: TranscoderSettings, *, log: LiveLog) -> TranscoderService:
+def build(settings: TranscoderSettings, *, log: LiveLog) -> Service:
     """A transcoder for `log`."""
-    return TranscoderService(settings, log)
+    return Service(settings, log)

@@ -23,12 +23,6 @@ class TranscoderSettings(Settings):
     pod: str = "transcoder"
     """This pod's name, unique among transcoders."""
 
-    transcoder_http_host: str = "127.0.0.1"
-    """Where `/livez`, `/readyz` and `/metrics` are served."""
-
-    transcoder_http_port: int = 9091
-    """The port of the same."""
-
     capacity_pixels_s: int = 0
     """What this node can encode, pixels/s; 0: measure it."""
 

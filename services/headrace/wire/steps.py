@@ -13,7 +13,6 @@ from headrace.wire.errors import WireError
 from headrace.wire.types import parse, plan_from_wire, plan_to_wire, require, source_from_wire, source_to_wire
 from headrace.wire.v1 import media_pb2 as pb
 
-
 _KINDS = {int(kind): kind for kind in Kind}  # faster than the enum's own look-up, and every frame needs it
 
 

@@ -9,6 +9,8 @@ from headrace.core.media.frame import Frame, Kind
 from headrace.core.media.repair import Clock
 from headrace.core.media.ticks import samples_to_ticks, ticks_from_ms
 
+MAX_COMPOSITION_MS = 5_000  # further than any encoder reorders; what is behind waits for such a picture
+
 
 class Timeline:
     """One run's timeline, fed in the order of arrival."""
@@ -34,11 +36,12 @@ class Timeline:
         self._audio = AudioCount(rate, frame_samples)
 
     def video(self, timestamp: int, composition_ms: int, *, keyframe: bool, data: bytes) -> Frame | None:
-        """A picture at RTMP `timestamp` (ms, any 32 bits of it) shown `composition_ms` later.
+        """A picture at RTMP `timestamp` (ms, any 32 bits of it) shown `composition_ms` later (at most 5 s).
 
         None before the first keyframe.
         """
         dts_ms = self._clock.video(timestamp)
+        composition_ms = max(-MAX_COMPOSITION_MS, min(composition_ms, MAX_COMPOSITION_MS))
         if self._zero_ms is None:
             if not keyframe:
                 return None
