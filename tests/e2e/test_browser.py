@@ -18,7 +18,7 @@ WATCH_S = 20.0
 
 @pytest.fixture
 def demo(tmp_path: Path) -> Iterator[Stack]:
-    with Stack(tmp_path, "--demo") as stack:
+    with Stack(tmp_path, "--demo", capacity_pixels_s=0) as stack:
         yield stack
 
 

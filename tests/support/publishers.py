@@ -4,7 +4,11 @@ A process, because then it can be killed as an encoder dies, and because nothing
 Run as `python -m tests.support.publishers URL FILE realtime|fast`.
 """
 
+import fcntl
+import os
+import socket
 import sys
+import termios
 import time
 from enum import StrEnum
 from pathlib import Path
@@ -12,6 +16,7 @@ from pathlib import Path
 from tests.support.stack import Process
 
 FFMPEG = "/usr/bin/ffmpeg"
+DELIVER_S = 120.0
 REPO = Path(__file__).resolve().parents[2]
 
 
@@ -53,6 +58,20 @@ def main(url: str, file: str, pace: str) -> None:
                 time.sleep(max(0.0, begun + float(packet.dts * packet.time_base) - time.monotonic()))
             packet.stream = streams[packet.stream.index]
             sent.mux(packet)
+        _until_delivered()
+
+
+def _until_delivered() -> None:
+    """Wait until the server's machine has all that this process has sent, and let the goodbye wait for nothing.
+
+    Closing a socket on which something lies unread, such as an acknowledgement, throws away what is not delivered.
+    """
+    (fd,) = [int(entry.name) for entry in Path("/proc/self/fd").iterdir() if entry.is_socket()]
+    with socket.socket(fileno=os.dup(fd)) as connection:
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        until = time.monotonic() + DELIVER_S
+        while time.monotonic() < until and any(fcntl.ioctl(connection, termios.TIOCOUTQ, bytes(4))):
+            time.sleep(0.02)
 
 
 if __name__ == "__main__":

@@ -130,11 +130,11 @@ class Process:
 
 
 class Stack(Process):
-    """A running `headrace up`."""
+    """A running `headrace up`. It believes in a `capacity_pixels_s` that no test fills; 0 has it measure."""
 
-    def __init__(self, data: Path, *options: str) -> None:
+    def __init__(self, data: Path, *options: str, capacity_pixels_s: int = 10**12) -> None:
         given = ["--data", str(data), "--rtmp", "127.0.0.1:0", "--http", "127.0.0.1:0", *options]
-        super().__init__([str(HEADRACE), "up", *given])
+        super().__init__([str(HEADRACE), "up", *given], HEADRACE_CAPACITY_PIXELS_S=str(capacity_pixels_s))
         self.data = data
         try:
             self.rtmp_url, self.http_url = eventually("the start's words", self._addresses, START_S)
