@@ -86,7 +86,7 @@ class Endings:
         session = run.session
         publisher = {
             SessionState.ACTIVE: Publisher.PUBLISHING if run.planned else Publisher.DESCRIBING,
-            SessionState.CLOSING: Publisher.AWAY,
+            SessionState.CLOSING: Publisher.FLUSHING,
             SessionState.LOST: Publisher.AWAY,
         }.get(session.state, Publisher.FINISHED)
         return run_is_over(
@@ -95,6 +95,7 @@ class Endings:
             unix_ms(),
             continuation_ms=round(self._settings.continuation_window_s * 1000),
             describe_ms=round(self._settings.allocate_within_s * 1000),
+            flush_ms=round(self._settings.flush_within_s * 1000),
         )
 
     async def _end_in_log(self, run: RunId) -> bool:

@@ -32,6 +32,10 @@ class ControlSettings(Settings):
     closing_wait_s: float = 5.0
     """How long a publish waits for the one before it to be flushed into the log, seconds."""
 
+    flush_within_s: float = 300.0
+    """How long a flush may take before its edge counts as gone, seconds; an encoder that sends faster than real time
+    leaves a transcoder this much to catch up with."""
+
     allocate_within_s: float = 60.0
     """How long an accepted session may take to describe its source before it counts as failed, seconds."""
 

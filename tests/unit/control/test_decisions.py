@@ -88,6 +88,8 @@ def test_passing_through_costs_little() -> None:
         (Publisher.PUBLISHING, 10**9, False),
         (Publisher.AWAY, 14_999, False),
         (Publisher.AWAY, 15_000, True),
+        (Publisher.FLUSHING, 299_999, False),
+        (Publisher.FLUSHING, 300_000, True),
         (Publisher.DESCRIBING, 59_999, False),
         (Publisher.DESCRIBING, 60_000, True),
         (Publisher.FINISHED, 0, True),
@@ -96,4 +98,5 @@ def test_passing_through_costs_little() -> None:
 def test_a_run_is_over_when_its_publisher_is_gone_for_long_enough(
     publisher: Publisher, age_ms: int, over: bool
 ) -> None:
-    assert run_is_over(publisher, 1000, 1000 + age_ms, continuation_ms=15_000, describe_ms=60_000) is over
+    limits = {"continuation_ms": 15_000, "describe_ms": 60_000, "flush_ms": 300_000}
+    assert run_is_over(publisher, 1000, 1000 + age_ms, **limits) is over

@@ -12,13 +12,20 @@ class Publisher(Enum):
 
     DESCRIBING = auto()  # accepted, its source is not described yet
     PUBLISHING = auto()
-    AWAY = auto()  # gone, perhaps to come back (its flush may still be on the way)
+    FLUSHING = auto()  # gone, what it sent is on its way into the log
+    AWAY = auto()  # gone, perhaps to come back
     FINISHED = auto()  # gone for good
 
 
-def run_is_over(publisher: Publisher, since_ms: int, now_ms: int, *, continuation_ms: int, describe_ms: int) -> bool:
+def run_is_over(
+    publisher: Publisher, since_ms: int, now_ms: int, *, continuation_ms: int, describe_ms: int, flush_ms: int
+) -> bool:
     """`since_ms`: when the session opened (while it is there) or its publisher left (after)."""
     if publisher is Publisher.FINISHED:
         return True
-    limit_ms = {Publisher.AWAY: continuation_ms, Publisher.DESCRIBING: describe_ms}.get(publisher)
-    return limit_ms is not None and now_ms - since_ms >= limit_ms
+    limits_ms = {
+        Publisher.AWAY: continuation_ms,
+        Publisher.DESCRIBING: describe_ms,
+        Publisher.FLUSHING: flush_ms,
+    }
+    return publisher in limits_ms and now_ms - since_ms >= limits_ms[publisher]
