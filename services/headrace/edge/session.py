@@ -25,7 +25,7 @@ from headrace.runtime.telemetry.logs import RateLimited, logger
 from headrace.wire.control import OpenedSession, ReleaseReason, SessionsClient
 
 DESCRIBE_S = 20.0  # the longest GOP that a profile may ask for passes in half of it, at most links' speed
-STOP_FLUSH_S = 4.0  # when this process stops, it stops within 5 s
+STOP_FLUSH_S = 2.5  # with what follows in standalone, the process stops within 5 s
 
 _log = logger(__name__)
 _refused = RateLimited(_log, "publish refused")

@@ -17,7 +17,7 @@ import uvloop
 
 from headrace.core.errors import HeadraceError
 
-HTTP_GRACE_S = 2  # open responses get this long when the server stops
+HTTP_GRACE_S = 1  # open responses get this long when the server stops
 SECOND_SIGNAL_EXIT = 130
 
 
