@@ -8,6 +8,7 @@ Neighbours: `supervisor` starts works, `grpc_server` feeds them.
 
 import asyncio
 from collections.abc import Sequence
+from contextlib import suppress
 from fractions import Fraction
 
 from headrace.core.broadcast import End, Entry, Gap, Hold, Init, Part, Plan, Refused, RunId
@@ -24,6 +25,7 @@ from headrace.transcoder.process import WorkerProcess
 from headrace.transcoder.settings import TranscoderSettings
 from headrace.transcoder.writer import Progress, Writer
 
+STOP_NOTICE_S = 0.1  # after how long a flush under way hears that it has less time now
 GOODBYE_S = 1.0  # for a process that has closed its pipe
 _ENTRY_BYTES = 512  # what an entry counts for beside its bytes
 
@@ -61,8 +63,8 @@ class Work:
         self._flushing = asyncio.Event()
         self._over = False
         self._hold_at: int | None = None
-        self._flush_by: asyncio.Timeout | None = None
-        self._leave_s: float | None = None
+        self._leave_by_s = float("inf")
+        self._heard_s = 0.0
         self._failure: HeadraceError | None = None
         self._concluded = asyncio.Event()
         self._news = asyncio.Event()
@@ -92,10 +94,9 @@ class Work:
         self._over = True
         await self._finish()
 
-    def leave(self, within_s: float | None = None) -> None:
-        """Nobody feeds this run any more: what there is goes out, however long it takes, or within `within_s`."""
-        if within_s is not None:
-            self._leave_s = within_s
+    def leave(self, within_s: float = float("inf")) -> None:
+        """Nobody feeds this run any more: what there is goes out, however long it takes, or `within_s`."""
+        self._leave_by_s = min(self._leave_by_s, monotonic_s() + within_s)
         self._flushing.set()
 
     async def _finish(self) -> None:
@@ -148,6 +149,7 @@ class Work:
         """From the pipe to the channel, until Done."""
         try:
             while not isinstance(message := await self._process.pipe.receive(), Done):
+                self._heard_s = monotonic_s()
                 match message:
                     case Made(part, data):
                         await self._keep(part, data)
@@ -170,9 +172,6 @@ class Work:
             await self._made.close()
 
     async def _keep(self, entry: Part | Gap | Init, data: bytes | None) -> None:
-        if self._flush_by is not None and self._leave_s is None:
-            # It works through what had gathered: only one that makes nothing any more is lost.
-            self._flush_by.reschedule(asyncio.get_running_loop().time() + self._settings.flush_timeout_s)
         if entry.rung not in self._rungs:
             raise PipeBroken(f"the worker speaks of a rung {entry.rung!r}")
         size = len(data or b"") + _ENTRY_BYTES
@@ -218,17 +217,23 @@ class Work:
             self._published_at[entry.rung] = now_s
 
     async def _flush(self) -> None:
-        """When the media ends, tell the worker, and give it a while."""
+        """When the media ends, tell the worker, and wait for as long as it goes on making parts."""
         await self._flushing.wait()
-        patience_s = self._settings.flush_timeout_s if self._leave_s is None else self._leave_s
-        try:
-            async with asyncio.timeout(patience_s) as self._flush_by:
-                await self._process.pipe.send(Flush())
-                await self._concluded.wait()
-        except PipeBroken:
-            pass  # `_collect` knows more about it
-        except TimeoutError:
-            self._fail(Refused(Reason.WORKER_LOST, f"the worker did not end within {patience_s:g} s"))
+        self._heard_s = monotonic_s()
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._say_flush())
+            while True:
+                # It works through what had gathered: only one that makes nothing any more is lost.
+                until_s = min(self._heard_s + self._settings.flush_timeout_s, self._leave_by_s)
+                left_s = until_s - monotonic_s()
+                if left_s <= 0:
+                    break
+                await asyncio.sleep(min(left_s, STOP_NOTICE_S))
+            self._fail(Refused(Reason.WORKER_LOST, "the worker did not end in time"))
+
+    async def _say_flush(self) -> None:
+        with suppress(PipeBroken):  # `_collect` knows more about it
+            await self._process.pipe.send(Flush())
 
     async def _conclude(self) -> None:
         """Say in the log how it ended."""

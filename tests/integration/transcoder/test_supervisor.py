@@ -271,3 +271,32 @@ async def wait_until_idle(supervisor: Supervisor) -> None:
     async with asyncio.timeout(20):
         while supervisor.runs:  # noqa: ASYNC110
             await asyncio.sleep(0.02)
+
+
+MAKES_SLOWLY = (
+    PRELUDE
+    + """
+from headrace.transcoder.pipe import Counted
+while not isinstance(pipe.receive(), Flush): pass
+for _ in range(8):
+    time.sleep(0.25)
+    pipe.send(Counted("slow", 1))
+pipe.send(Done())
+"""
+)
+
+
+async def test_a_worker_that_still_works_at_the_end_is_waited_for(clip: Clip) -> None:
+    async with supervising(MemoryLog(), MAKES_SLOWLY, flush_timeout_s=0.8) as supervisor:
+        work = await supervisor.take(opening(clip, clip.plan(SMALL)))
+        await feed_and_end(work, clip)
+
+
+async def test_a_stop_waits_no_longer_than_it_is_told_even_for_a_worker_that_works(clip: Clip) -> None:
+    async with supervising(MemoryLog(), MAKES_SLOWLY, stop_timeout_s=0.5) as supervisor:
+        work = await supervisor.take(opening(clip, clip.plan(SMALL)))
+        work.leave()
+        started = asyncio.get_running_loop().time()
+    assert asyncio.get_running_loop().time() - started < 1.6
+    with pytest.raises(Refused, match="in time"):
+        await work.end()
