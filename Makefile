@@ -15,7 +15,7 @@ UV_COMPILE = uv pip compile --quiet --universal --python-version 3.11 --generate
 
 # Writes the stubs of every .proto below the folder $(1), with the import path of the .proto's own path.
 generate = $(BIN)/python -m grpc_tools.protoc -I proto \
-	--python_out=$(1) --pyi_out=$(1) --grpc_python_out=$(1) $(PROTOS) \
+	--python_out=$(1) --pyi_out=$(1) $(PROTOS) \
 	&& echo '"""Generated from proto/headrace/wire/v1 by `make proto`: do not edit. Law: only headrace.wire imports it."""' \
 	> $(1)/headrace/wire/v1/__init__.py
 
