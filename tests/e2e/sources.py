@@ -14,6 +14,8 @@ import numpy as np
 from tests.support import barcode
 
 FILM = Path(__file__).parents[1] / "media" / "bbb-1080p24.mp4"
+REORDER = 2
+"""How many pictures x264 sends after one that is shown after them."""
 TONE_S = 0.1
 TONE_HZ = 1000
 
@@ -46,6 +48,16 @@ class Source:
     def frame_span(self) -> int:
         """How long a picture is shown, ticks, rounded up with the millisecond that RTMP may add."""
         return int(90_000 / self.rate) + 91
+
+    def begins_with(self, shown: dict[int, int]) -> bool:
+        """Whether pictures by pts are this clip's first ones, none missing and each in its place.
+
+        Where an encoder was cut off, of the last pictures one may be there whose predecessors, which are sent after it,
+        are not.
+        """
+        places = dict(zip(self.pts, range(self.frames), strict=True))
+        whole = set(range(len(shown) - REORDER))
+        return shown.items() <= places.items() and whole <= set(shown.values())
 
 
 NTSC_60 = Fraction(60_000, 1001)

@@ -39,9 +39,10 @@ def test_ctrl_c_ends_the_playlists_and_then_the_process_within_5_seconds(live: t
         asked = time.monotonic()
         while stack.running and time.monotonic() - asked < STOP_S:
             try:
-                last = http.get(url).text
+                answer = http.get(url)
             except httpx.TransportError:
                 break
+            last = answer.text if answer.status_code == 200 else last
             time.sleep(0.05)
     code = stack.wait(STOP_S - (time.monotonic() - asked))
     assert parse_playlist(url, last).ended
@@ -59,7 +60,7 @@ def test_what_was_received_before_ctrl_c_is_shown_to_the_end(live: tuple[Stack, 
         return numbers(url) if parse_playlist(url, text).ended else None
 
     shown = eventually("ENDLIST", final_pictures, STOP_S)
-    assert shown == dict(zip(MONO.pts, range(len(shown)), strict=False))
+    assert MONO.begins_with(shown)
     assert len(shown) > MONO.rate  # more than a second was sent
     stack.wait(STOP_S)
 
@@ -84,7 +85,7 @@ def test_a_restart_keeps_the_key_and_the_streams(tmp_path: Path) -> None:
     with Stack(tmp_path) as stack:
         assert (tmp_path / "api-key").read_text() == key
         assert "API key:" not in stack.output
-        assert [stream["id"] for stream in stack.http.get("/v1/streams").json()["items"]] == [made.id]
+        assert [stream["id"] for stream in stack.http.get("/v1/streams").json()["streams"]] == [made.id]
 
 
 @pytest.mark.parametrize(("option", "names"), [("--rtmp", "RTMP"), ("--http", "HTTP")])
