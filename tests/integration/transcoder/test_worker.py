@@ -1,6 +1,9 @@
 """Real worker processes on real media: what comes out holds exactly what went in."""
 
 import io
+import socket
+import subprocess
+import sys
 from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
@@ -12,6 +15,7 @@ import pytest
 
 from headrace.core.media import TICKS_PER_S, Frame, Kind
 from headrace.livelog.base import RungPosition
+from headrace.transcoder.pipe import Message, encode
 from tests.integration.transcoder.harness import (
     CLIP,
     Clip,
@@ -258,3 +262,16 @@ def samples(data: bytes) -> list[bytes]:
     """The bytes of each sample."""
     with av.open(io.BytesIO(data), "r") as container:
         return [bytes(packet) for packet in container.demux(container.streams[0]) if packet.size]
+
+
+@pytest.mark.parametrize("profile", [SMALL, "passthrough"])
+def test_a_worker_whose_supervisor_is_gone_goes_too(plain: Clip, profile: object) -> None:
+    ours, theirs = socket.socketpair()
+    command = [sys.executable, "-m", "headrace.transcoder.worker", str(theirs.fileno())]
+    with subprocess.Popen(command, pass_fds=[theirs.fileno()]) as process:
+        theirs.close()
+        messages: list[Message] = [begin_of(plain.plan(profile), plain.source), *plain.frames[:50]]
+        for message in messages:
+            ours.sendall(b"".join(encode(message)))
+        ours.close()
+        assert process.wait(20) in (0, 1)

@@ -20,6 +20,10 @@ SOURCE_ENCODER = "source"
 """The encoder of everything that is passed through."""
 
 
+REORDER = 2 * TICKS_PER_S
+"""How much later than its DTS + delta a sample may still open a segment."""
+
+
 class PassthroughVideo:
     """One passed-through rung. `follower` follows its cuts where no encoded rung leads.
 
@@ -42,7 +46,7 @@ class PassthroughVideo:
         self._from = (own.msn, own.part)
         self._follower = follower
         self._send = send
-        self._data: dict[int, bytes] = {}  # by the cutter's count of samples; those not in a part yet
+        self._data: dict[int, tuple[int, bytes]] = {}  # dts and bytes by the cutter's count; those not in a part yet
         self._pushed = 0
 
     @property
@@ -58,7 +62,7 @@ class PassthroughVideo:
 
     def push(self, frame: Frame) -> None:
         """The next access unit, in decode order."""
-        self._data[self._pushed] = frame.data
+        self._data[self._pushed] = frame.dts, frame.data
         self._pushed += 1
         self._emit(self._cutter.push(frame.dts, frame.pts, frame.keyframe))
 
@@ -76,13 +80,21 @@ class PassthroughVideo:
     def _make(self, part: PassthroughPart | GapPart) -> None:
         if isinstance(part, GapPart):
             self._send(gap(self._rung.name, part))
+            self._forget(part.start - self._rung.delta - REORDER)
         else:
             self._send(made(self._rung.name, part, part.independent, SOURCE_ENCODER, self._fragment(part)))
+
+    def _forget(self, before: int) -> None:
+        """Samples that no part can hold any more: a rung may wait for its next keyframe for ever."""
+        for index in [index for index, (dts, _) in self._data.items() if dts < before]:
+            del self._data[index]
 
     def _fragment(self, part: PassthroughPart) -> bytes:
         # Samples before these were published by somebody else, or lie in a gap.
         for index in [index for index in self._data if index < part.samples[0].source]:
             del self._data[index]
-        samples = [cmaf.Sample(self._data.pop(one.source), one.duration, one.cts, one.keyframe) for one in part.samples]
+        samples = [
+            cmaf.Sample(self._data.pop(one.source)[1], one.duration, one.cts, one.keyframe) for one in part.samples
+        ]
         base = part.samples[0].dts + MEDIA_ORIGIN_S * TICKS_PER_S
         return cmaf.fragment(sequence(part.msn, part.part), base, samples)
