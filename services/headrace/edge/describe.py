@@ -150,12 +150,13 @@ class Describer:
         if not self._profile.source:
             return 0
         least = self._profile.segment_s * TICKS_PER_S - GRID_SLACK
-        for pts in self._keyframe_pts:
-            if pts >= least:
-                return pts
         longest = self._profile.max_gop_s * TICKS_PER_S
         if self._profile.encodes:
             longest = least + 2 * GRID_SLACK  # a longer one cannot be cut together with encoded rungs
+        for pts in self._keyframe_pts:
+            if pts >= least:
+                # However many frames came at once, the answer is the same.
+                return pts if pts <= longest else 0
         if self._furthest > longest:
             return 0
         return self._furthest if now else None

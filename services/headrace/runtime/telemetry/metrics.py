@@ -8,10 +8,13 @@ from prometheus_client import (
     Counter,
     Gauge,
     Histogram,
+    disable_created_metrics,
     generate_latest,
 )
 
 __all__ = ["Counter", "Gauge", "Histogram", "exposition"]
+
+disable_created_metrics()  # a second series for each counter, that nobody asked for
 
 
 def exposition() -> tuple[bytes, str]:
