@@ -32,7 +32,8 @@ export class Player {
 
   #load() {
     if (window.Hls && window.Hls.isSupported()) {
-      const hls = this.hls = new window.Hls({ backBufferLength: 30 });
+      // Three segments are what a live player stays behind: begun with fewer, a young broadcast stalls at once.
+      const hls = this.hls = new window.Hls({ backBufferLength: 30, initialLiveManifestSize: 3 });
       hls.on(window.Hls.Events.ERROR, (_event, error) => this.#failed(hls, error));
       hls.on(window.Hls.Events.MANIFEST_PARSED, () => this.#start());
       hls.loadSource(this.url);
