@@ -32,7 +32,7 @@ def test_chromium_plays_the_demo_for_20_seconds_without_a_stall(demo: Stack) -> 
         tab.page.screenshot(path=ARTIFACTS / "demo-in-chromium.png")
         complaints = tab.complaints
     assert seen.error is None
-    assert seen.events == []
+    assert seen.events == [], (seen.samples[0], seen.samples[-1])
     assert complaints == []
     assert seen.width > 0
     clock = [(at - seen.samples[0][0]) / 1000 for at, _, _ in seen.samples]

@@ -45,12 +45,12 @@ class RawPublisher:
         """What the client has to say."""
         self.send(self.client.data_to_send())
 
-    def answer(self, within_s: float = ANSWER_S) -> rtmp.PublishStarted | rtmp.PublishRefused:
-        """The server's word on our publish, the first or the next. Raises Closed, TimeoutError."""
-        until = time.monotonic() + within_s
+    def answer(self) -> rtmp.ClientEvent:
+        """The server's word on our connect or publish, the first or the next. Raises Closed, TimeoutError."""
+        until = time.monotonic() + ANSWER_S
         while True:
             while (event := self.client.next_event()) is not None:
-                if isinstance(event, rtmp.PublishStarted | rtmp.PublishRefused):
+                if isinstance(event, rtmp.Connected | rtmp.PublishStarted | rtmp.PublishRefused):
                     return event
             self.flush()
             self.client.receive_data(self._read(until), 0)
