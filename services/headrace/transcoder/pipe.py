@@ -56,8 +56,12 @@ class Made(NamedTuple):
     data: bytes
 
 
+COUNTED = frozenset({"video_undecodable", "video_bad_time", "picture_out_of_order", "audio_undecodable"})
+"""What a worker counts. A closed list, since a metric's labels must not come from a process that may be hostile."""
+
+
 class Counted(NamedTuple):
-    """Up: something happened `times` times that a metric counts under the label `what`."""
+    """Up: media was of no use, `times` times; `what` is one of `COUNTED`."""
 
     what: str
     times: int
@@ -143,6 +147,8 @@ class SupervisorEnd:
 
     async def send(self, message: Message) -> None:
         """Hand one message over. Raises PipeBroken when the child is gone."""
+        if self._writer.is_closing():
+            raise PipeBroken("the pipe is closed")
         try:
             self._writer.writelines(encode(message))
             await self._writer.drain()
@@ -240,7 +246,10 @@ def _pack_counted(counted: Counted) -> list[bytes]:
 
 def _unpack_counted(payload: bytes) -> Counted:
     (times,) = _TEXT.unpack_from(payload)
-    return Counted(payload[_TEXT.size :].decode(), times)
+    what = payload[_TEXT.size :].decode()
+    if what not in COUNTED:
+        raise ValueError("nothing that is counted")
+    return Counted(what, times)
 
 
 def _texts(*texts: str) -> list[bytes]:

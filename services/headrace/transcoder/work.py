@@ -14,7 +14,7 @@ from fractions import Fraction
 from headrace.core.broadcast import End, Entry, Gap, Hold, Init, Part, Plan, Refused, RunId
 from headrace.core.broadcast.refusals import Reason
 from headrace.core.errors import HeadraceError
-from headrace.core.media import TICKS_PER_MS, TICKS_PER_S, Frame
+from headrace.core.media import TICKS_PER_MS, TICKS_PER_S, Frame, Kind
 from headrace.livelog.base import LogError
 from headrace.runtime.aio.channel import Channel, ChannelClosed
 from headrace.runtime.aio.clock import monotonic_s, unix_ms
@@ -30,6 +30,7 @@ GOODBYE_S = 1.0  # for a process that has closed its pipe
 _ENTRY_BYTES = 512  # what an entry counts for beside its bytes
 
 _log = logger(__name__)
+_FRAMES = {kind: metrics.FRAMES.labels(kind.name.lower()) for kind in Kind}
 
 
 class Work:
@@ -50,7 +51,7 @@ class Work:
     ) -> None:
         self.name = run
         self.resume_from = writer.published
-        self.progress = Progress(writer.published, writer.published)
+        self.progress = writer.progress
         self._plan = plan
         self._anchor_ms = anchor_ms
         self._writer = writer
@@ -82,7 +83,7 @@ class Work:
             except TimeoutError:
                 self._fail(Refused(Reason.WORKER_LOST, "the worker takes no media any more"))
                 self._raise()
-            metrics.FRAMES.labels(frame.kind.name.lower()).inc()
+            _FRAMES[frame.kind].inc()
 
     async def hold(self, at: int) -> None:
         """The source stopped at `at`: returns once everything before is in the log, and that it stopped."""

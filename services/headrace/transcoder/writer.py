@@ -45,6 +45,11 @@ class Writer:
         return taken
 
     @property
+    def progress(self) -> Progress:
+        """How far the run is."""
+        return Progress(self.published, self._durable)
+
+    @property
     def published(self) -> int:
         """Everything before this time is published in every rendition, ticks."""
         return min(self._ends.values())
@@ -66,4 +71,4 @@ class Writer:
                 self._ends[entry.rung] = entry.end
         if durable:
             self._durable = self.published
-        return Progress(self.published, self._durable)
+        return self.progress

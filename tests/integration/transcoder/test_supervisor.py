@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
+import uvloop
 
 from headrace.core.broadcast import Claim, End, Entry, Epoch, Gap, Hold, Init, Part, Plan, Refused, RunId, RunStart
 from headrace.core.media import Frame, Kind
@@ -280,7 +281,7 @@ from headrace.transcoder.pipe import Counted
 while not isinstance(pipe.receive(), Flush): pass
 for _ in range(8):
     time.sleep(0.25)
-    pipe.send(Counted("slow", 1))
+    pipe.send(Counted("video_bad_time", 1))
 pipe.send(Done())
 """
 )
@@ -300,3 +301,17 @@ async def test_a_stop_waits_no_longer_than_it_is_told_even_for_a_worker_that_wor
     assert asyncio.get_running_loop().time() - started < 1.6
     with pytest.raises(Refused, match="in time"):
         await work.end()
+
+
+def test_on_the_services_own_event_loop_a_dead_worker_is_a_refusal_too(clip: Clip) -> None:
+    async def main() -> None:
+        async with supervising(MemoryLog()) as supervisor:
+            work = await supervisor.take(opening(clip, clip.plan(SMALL)))
+            os.kill(worker_of(supervisor, work), signal.SIGKILL)
+            await wait_until_idle(supervisor)
+            for _ in range(10):
+                with pytest.raises(Refused, match="SIGKILL"):
+                    await work.feed(clip.frames)
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(main())

@@ -72,3 +72,9 @@ def test_no_bytes_do_more_than_raise_pipe_broken(number: int, payload: bytes) ->
 def test_a_message_above_the_bound_is_not_sent() -> None:
     with pytest.raises(PipeBroken):
         encode(Made(PART, bytes(MAX_MESSAGE_BYTES)))
+
+
+def test_a_worker_cannot_invent_what_is_counted() -> None:
+    number, _, payload = split(b"".join(encode(Counted("x" * 40, 1))))
+    with pytest.raises(PipeBroken):
+        decode(number, payload)
