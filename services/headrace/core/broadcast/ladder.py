@@ -62,9 +62,10 @@ def auto_ladder(video: VideoSource) -> tuple[Fitted, ...]:
 
 
 def explicit_ladder(specs: tuple[RungSpec, ...], video: VideoSource) -> tuple[Fitted, ...]:
-    """The rungs asked for that do not upscale, highest first; the source's own size if none is left."""
+    """The rungs asked for that do not upscale, each size once, highest first; the source's own size if none is left."""
     fits = (fit(spec, video) for spec in sorted(specs, key=lambda s: -s.height))
-    return tuple(r for r in fits if r is not None) or (_native(video),)
+    by_size = {(r.width, r.height): r for r in fits if r is not None}
+    return tuple(by_size.values()) or (_native(video),)
 
 
 def fit(spec: RungSpec, video: VideoSource) -> Fitted | None:

@@ -77,6 +77,11 @@ def test_an_explicit_ladder_is_obeyed_but_never_upscaled() -> None:
     assert plan.video[0].encoding.crf == 20
 
 
+def test_two_rungs_that_come_out_at_one_size_are_one() -> None:
+    profile = Profile.parse({"rungs": [{"height": 721}, {"height": 720}]})
+    assert len(make_plan(profile, source()).video) == 1
+
+
 def test_passthrough_encodes_nothing_and_cuts_at_the_sources_keyframes() -> None:
     plan = make_plan(Profile.parse("passthrough"), source(first_segment=0))
     assert plan.cut is Cut.KEYFRAMES
