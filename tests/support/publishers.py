@@ -28,7 +28,7 @@ class Publisher(StrEnum):
 
 
 class Pace(StrEnum):
-    """How fast media is sent: as an encoder makes it, or as the server takes it."""
+    """How fast media is sent: as an encoder makes it, or faster (PyAV: as fast as the server takes it)."""
 
     REALTIME = "realtime"
     FAST = "fast"
@@ -39,7 +39,8 @@ def publish(publisher: Publisher, pace: Pace, file: Path, url: str) -> Process:
     if publisher is Publisher.PYAV:
         command = [sys.executable, "-m", "tests.support.publishers", url, str(file), pace.value]
         return Process(command, PYTHONPATH=str(REPO))
-    throttle = ["-re"] if pace is Pace.REALTIME else []
+    # Without any limit FFmpeg would be gone before its connection is: see `_until_delivered`.
+    throttle = ["-readrate", "1" if pace is Pace.REALTIME else "8"]
     quiet = ["-hide_banner", "-nostdin", "-loglevel", "warning"]
     return Process([FFMPEG, *quiet, *throttle, "-i", str(file), "-c", "copy", "-f", "flv", url])
 

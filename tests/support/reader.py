@@ -20,6 +20,8 @@ from tests.support.boxes import read_boxes, read_run
 
 OFFSET = 10 * 90_000
 
+Loudness = npt.NDArray[np.float64]
+
 
 @dataclass(frozen=True, slots=True)
 class Segment:
@@ -189,17 +191,18 @@ def numbers(url: str) -> dict[int, int]:
     return found
 
 
-def loudness(url: str) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float32], int]:
-    """The sound at `url` as a mono wave: each sample's time in seconds, its value, and the sample rate."""
-    times, values, rate = [], [], 0
-    with av.open(url, format="hls", timeout=30, options={"live_start_index": "0"}) as container:
+def loudness(url: str) -> Loudness:
+    """How loud the sound at `url` is in each millisecond from the run's zero on; a file's own zero where it is one."""
+    zero = OFFSET // 90_000 if url.startswith("http") else 0
+    times, levels = [], []
+    with av.open(url, timeout=30, options={"live_start_index": "0"} if zero else {}) as container:
         for frame in container.decode(audio=0):
             assert frame.time is not None
-            rate = frame.sample_rate
-            wave = frame.to_ndarray().mean(axis=0, dtype=np.float32)
-            times.append(frame.time - 10 + np.arange(len(wave)) / rate)
-            values.append(wave)
-    return np.concatenate(times), np.concatenate(values), rate
+            wave = np.abs(frame.to_ndarray()).mean(axis=0)
+            at_ms = np.floor((frame.time - zero + np.arange(len(wave)) / frame.sample_rate) * 1000).astype(int)
+            times.append(at_ms[at_ms >= 0])
+            levels.append(wave[at_ms >= 0])
+    return np.bincount(np.concatenate(times), np.concatenate(levels)).astype(np.float64)
 
 
 def parse_playlist(url: str, text: str) -> Playlist:
