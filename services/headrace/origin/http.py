@@ -1,4 +1,4 @@
-"""The origin's HTTP face: a bare ASGI app under `/live`.
+"""The origin's HTTP face: a bare ASGI app under `/live`, with the probes beside it.
 
 Law: GET, HEAD and OPTIONS; no framework in the way of the bytes. A request for a playlist of a run that has just begun
 waits, bounded, for its first segment, so that a newcomer's player finds it at the first try.
@@ -30,7 +30,7 @@ from headrace.origin.paths import (
     parse,
 )
 from headrace.runtime.aio.clock import monotonic_s, unix_ms
-from headrace.runtime.probes import Receive, Scope, Send
+from headrace.runtime.probes import PROBE_PATHS, Probes, Receive, Scope, Send
 from headrace.runtime.telemetry.logs import logger
 
 NEWCOMER_WAIT_S = 6.0  # for a run whose plan is not known yet
@@ -58,10 +58,14 @@ class OriginApp:
         self._cache = cache
         self._max_waiting = max_waiting
         self._waiting = 0
+        self._probes = Probes(lambda: "")  # every request that comes is work it can take
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
         if scope["type"] != "http":
+            return
+        if scope["path"] in PROBE_PATHS:
+            await self._probes(scope, receive, send)
             return
         path = parse(str(scope["path"]))
         kind = path.kind if path else "other"

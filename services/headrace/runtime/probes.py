@@ -13,6 +13,8 @@ Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 AsgiApp = Callable[[Scope, Receive, Send], Awaitable[None]]
 
+PROBE_PATHS = frozenset({"/livez", "/readyz", "/metrics"})
+
 
 class Probes:
     """A bare ASGI app. `ready` answers "" or the reason why there is no new work to be taken."""

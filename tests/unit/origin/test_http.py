@@ -33,6 +33,12 @@ async def uris(origin: Service, url: str) -> list[str]:
     return [line for line in text.split("\n") if line and not line.startswith("#")]
 
 
+async def test_an_operator_finds_the_probes_beside_the_media(origin: Service) -> None:
+    assert (await ask(origin.http_app, "/livez")).status == 200
+    assert (await ask(origin.http_app, "/readyz")).status == 200
+    assert b"headrace_origin_" in (await ask(origin.http_app, "/metrics")).body
+
+
 async def test_a_player_finds_its_way_from_the_streams_url_to_every_byte(live: PlaybackLog, origin: Service) -> None:
     master = await ask(origin.http_app, f"/live/{STREAM}/index.m3u8")
     assert master.status == 200
