@@ -1,7 +1,8 @@
 """A number in a picture: sixteen cells of black and white across the top, so that every decoded frame says which it is.
 
-Twelve cells carry the number, four a check, so that a smeared or empty strip is an error and not a wrong answer. The
-cells are large enough to survive scaling to 426 pixels and coarse quantisation. Works on luma planes alone.
+Twelve cells carry the number, four check its low bits, the ones that tell neighbours apart: an empty strip, or a blend
+of two pictures that follow each other, is an error and not a wrong answer. The cells are large enough to survive
+scaling to 426 pixels and coarse quantisation. Works on luma planes alone.
 """
 
 import numpy as np
