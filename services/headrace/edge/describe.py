@@ -1,6 +1,6 @@
 """Describes a source to control: from sequence headers, metadata, and as many frames as the profile needs.
 
-Law: metadata is believed where the media cannot say better, and nobody waits for what it promised. Pure: frames and
+Law: the bitstream is believed before metadata, and nobody waits for what that promised. Pure: frames and
 the deadline come in, a `Source` comes out. Neighbours: `session` feeds it, `core.broadcast.plan` reads the result.
 """
 
@@ -47,6 +47,8 @@ class Describer:
         self._pts: list[int] = []
         self._furthest = 0
         self._keyframe_pts: list[int] = []
+        self._settled_keyframes = 0
+        self._newest_dts = 0
         self._closed = True
         self._video_bytes = 0
 
@@ -80,13 +82,21 @@ class Describer:
         if not self._keyframe_pts:
             self._delta = frame.pts - frame.dts
         if frame.keyframe:
+            self._settled_keyframes = len(self._keyframe_pts)
             self._keyframe_pts.append(frame.pts)
         elif frame.pts < self._keyframe_pts[-1]:
             self._closed = False
+        else:  # a keyframe's leading pictures come before the first one that is shown after it
+            self._settled_keyframes = len(self._keyframe_pts)
+        self._newest_dts = frame.dts
         if len(self._pts) < 2 * RATE_FRAMES:
             self._pts.append(frame.pts)
         self._furthest = max(self._furthest, frame.pts)
         self._video_bytes += len(frame.data)
+
+    def gops_are_open(self) -> None:
+        """A picture came after the first keyframe and is shown before it."""
+        self._closed = False
 
     def source(self, *, now: bool = False) -> Source | None:
         """The source, once it is described; `now`: with what there is, if that is enough at all."""
@@ -130,7 +140,7 @@ class Describer:
         return self._furthest >= wait
 
     def _frame_rate(self, sps: Sps, now: bool) -> Fraction | None:
-        for declared in (self._metadata.frame_rate, sps.frame_rate):
+        for declared in (sps.frame_rate, self._metadata.frame_rate):
             if declared and 1 <= declared <= MAX_FRAME_RATE:
                 return nearest_rate(Fraction(declared).limit_denominator(10_000), DECLARED_SPREAD)
         intervals = self._intervals()
@@ -141,8 +151,8 @@ class Describer:
         return nearest_rate(Fraction(TICKS_PER_S * len(intervals), sum(intervals)), MEASURED_SPREAD)
 
     def _intervals(self) -> tuple[int, ...]:
-        # The last pictures may still be overtaken by ones that are shown before them.
-        settled = sorted(self._pts)[: RATE_FRAMES + 1]
+        # Pictures that are shown after the newest decode time may still be overtaken.
+        settled = sorted(pts for pts in self._pts if pts <= self._newest_dts)[: RATE_FRAMES + 1]
         return tuple(b - a for a, b in pairwise(settled) if b > a)
 
     def _first_segment(self, now: bool) -> int | None:
@@ -153,10 +163,11 @@ class Describer:
         longest = self._profile.max_gop_s * TICKS_PER_S
         if self._profile.encodes:
             longest = least + 2 * GRID_SLACK  # a longer one cannot be cut together with encoded rungs
-        for pts in self._keyframe_pts:
+        for i, pts in enumerate(self._keyframe_pts):
+            if pts > longest:
+                return 0  # however many frames came at once, the answer is the same
             if pts >= least:
-                # However many frames came at once, the answer is the same.
-                return pts if pts <= longest else 0
+                return pts if now or i < self._settled_keyframes else None
         if self._furthest > longest:
             return 0
         return self._furthest if now else None

@@ -55,13 +55,17 @@ class Publish:
             return _dropped("unreadable_video")
         match event:
             case flv.VideoData(keyframe, cts_ms, data):
+                if not self._video_config:
+                    return _dropped("before_configuration")
                 frame = self._timeline.video(timestamp, cts_ms, keyframe=keyframe, data=data)
-                if frame is None or not self._video_config:
+                if frame is None:
                     return _dropped("before_first_keyframe")
                 if not self.anchor_ms:
                     self.anchor_ms = unix_ms()
-                if frame.pts < 0:
-                    return _dropped("before_first_keyframe")  # leading pictures of an open GOP
+                if frame.pts < 0:  # the leading pictures of an open GOP
+                    if self._describer is not None:
+                        self._describer.gops_are_open()
+                    return _dropped("before_first_keyframe")
                 _VIDEO_FRAMES.inc()
                 self._hold(frame)
             case flv.VideoConfig(config):

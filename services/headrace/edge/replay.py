@@ -11,6 +11,7 @@ from headrace.core.media import TICKS_PER_S, Frame, Kind
 from headrace.edge import metrics
 from headrace.edge.budget import Budget
 
+FRAME_BYTES = 256  # what a frame costs besides its data, so that empty ones count as well
 AUDIO_LEAD = 3 * TICKS_PER_S // 2  # what an audio decoder and encoder need before a splice is clean
 
 
@@ -53,7 +54,7 @@ class ReplayBuffer:
                 self._keyframes.append((max(frame.pts, frame.dts + self._delta), frame))
         else:
             self._audio.append(frame)
-        size = len(frame.data)
+        size = _size(frame)
         self._count(size)
         self.unpublished_bytes += size
         self._unpublished.append((frame.pts, size))
@@ -65,9 +66,9 @@ class ReplayBuffer:
         """The unsent frames, in order, up to `max_bytes` (at least one frame if there is any)."""
         taken: list[Frame] = []
         size = 0
-        while self._unsent and (not taken or size + len(self._unsent[0].data) <= max_bytes):
+        while self._unsent and (not taken or size + _size(self._unsent[0]) <= max_bytes):
             frame = self._unsent.popleft()
-            size += len(frame.data)
+            size += _size(frame)
             taken.append(frame)
         return taken
 
@@ -84,9 +85,9 @@ class ReplayBuffer:
             return
         keyframe = self._keyframes[0][1]
         while self._video[0] is not keyframe:
-            self._count(-len(self._video.popleft().data))
+            self._count(-_size(self._video.popleft()))
         while self._audio and self._audio[0].pts < keyframe.pts - AUDIO_LEAD:
-            self._count(-len(self._audio.popleft().data))
+            self._count(-_size(self._audio.popleft()))
 
     def clear(self) -> None:
         """Forget everything."""
@@ -103,9 +104,13 @@ class ReplayBuffer:
                 frame = held.popleft()
                 if frame.kind is Kind.VIDEO and frame.keyframe:
                     self._keyframes.popleft()
-                self._count(-len(frame.data))
+                self._count(-_size(frame))
                 metrics.DROPPED.labels("published_beyond_bound").inc()
 
     def _count(self, size: int) -> None:
         self.held_bytes += size
         self._budget.hold(size)
+
+
+def _size(frame: Frame) -> int:
+    return len(frame.data) + FRAME_BYTES

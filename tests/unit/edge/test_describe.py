@@ -83,6 +83,8 @@ def test_passthrough_waits_for_its_first_segment_and_tells_its_length() -> None:
         it.frame(picture(ms))
     assert it.source() is None
     it.frame(picture(3000, key=True))
+    assert it.source() is None  # its leading pictures would come next
+    it.frame(picture(3040))
     source = it.source()
     assert source is not None
     assert source.video.first_segment == 3 * S
@@ -122,9 +124,45 @@ def test_a_picture_shown_before_its_keyframe_makes_the_gops_open() -> None:
         it.frame(picture(ms))
     it.frame(picture(2000, key=True, shown_ms=2080))
     it.frame(picture(2040, shown_ms=2040))
+    it.frame(picture(2080, shown_ms=2200))
     source = it.source()
     assert source is not None
     assert not source.video.closed
+
+
+def test_leading_pictures_of_the_first_keyframe_make_the_gops_open() -> None:
+    it = describer(BOTH, Metadata(frame_rate=25.0))
+    it.audio_config(AAC)
+    it.frame(picture(0, key=True))
+    it.gops_are_open()
+    it.frame(sound(0))
+    for ms in range(40, 2100, 40):
+        it.frame(picture(ms, key=ms == 2000))
+    source = it.source()
+    assert source is not None
+    assert not source.video.closed
+
+
+def test_the_bitstreams_rate_is_believed_before_metadatas() -> None:
+    it = describer(AUTO, Metadata(frame_rate=60.0))
+    with_timing = AvcConfig.parse(AVC).picture.frame_rate
+    it.audio_config(AAC)
+    it.frame(picture(0, key=True))
+    source = it.source()
+    assert source is not None
+    assert source.video.frame_rate == (with_timing or 60)
+
+
+def test_pictures_that_may_be_overtaken_do_not_count_for_the_rate() -> None:
+    it = describer(AUTO)
+    it.audio_config(AAC)
+    shown = [0] + [3 * group + place for group in range(20) for place in (3, 1, 2)]
+    for n, place in enumerate(shown):
+        it.frame(picture(round(n * 1000 / 30), key=n == 0, shown_ms=round((place + 1) * 1000 / 30)))
+        if (source := it.source()) is not None:
+            break
+    assert source is not None
+    assert source.video.frame_rate in (Fraction(30), Fraction(30_000, 1001))
 
 
 def test_a_publish_that_ends_early_is_described_by_what_came() -> None:

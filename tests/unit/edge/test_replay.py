@@ -5,9 +5,10 @@ from hypothesis import strategies as st
 
 from headrace.core.media import TICKS_PER_S, Frame, Kind
 from headrace.edge.budget import Budget
-from headrace.edge.replay import AUDIO_LEAD, ReplayBuffer
+from headrace.edge.replay import AUDIO_LEAD, FRAME_BYTES, ReplayBuffer
 
 S = TICKS_PER_S
+PAIR = 110 + 2 * FRAME_BYTES
 
 
 def video(at: int, size: int = 100, *, key: bool = False) -> Frame:
@@ -29,7 +30,7 @@ def filled(seconds: int, max_bytes: int = 1 << 20, gop_s: int = 2) -> ReplayBuff
 
 def test_frames_are_taken_once_and_in_the_order_of_arrival() -> None:
     buffer = filled(1)
-    first = buffer.take(250)
+    first = buffer.take(2 * PAIR)
     assert [f.kind for f in first] == [Kind.VIDEO, Kind.AUDIO, Kind.VIDEO, Kind.AUDIO]
     rest = buffer.take(1 << 20)
     assert len(first) + len(rest) == 20
@@ -62,16 +63,16 @@ def test_nothing_is_trimmed_before_the_first_keyframe_is_durable() -> None:
 
 
 def test_unpublished_bytes_fill_it_and_publishing_makes_room() -> None:
-    buffer = filled(4, max_bytes=4 * 10 * 110)
+    buffer = filled(4, max_bytes=4 * 10 * PAIR)
     assert buffer.full
     buffer.take(1 << 20)
     buffer.published(2 * S)
     assert not buffer.full
-    assert buffer.unpublished_bytes == 2 * 10 * 110
+    assert buffer.unpublished_bytes == 2 * 10 * PAIR
 
 
 def test_a_gop_longer_than_the_bound_gives_way_from_its_oldest_published_frame() -> None:
-    buffer = filled(4, max_bytes=4 * 10 * 110, gop_s=100)
+    buffer = filled(4, max_bytes=4 * 10 * PAIR, gop_s=100)
     buffer.take(1 << 20)
     buffer.published(3 * S)
     for i in range(40, 50):
@@ -84,8 +85,8 @@ def test_a_gop_longer_than_the_bound_gives_way_from_its_oldest_published_frame()
 
 
 def test_clearing_gives_the_pod_its_memory_back() -> None:
-    budget = Budget(1000)
-    buffer = ReplayBuffer(900, budget)
+    budget = Budget(1000 + FRAME_BYTES)
+    buffer = ReplayBuffer(2000, budget)
     buffer.append(video(0, 850, key=True))
     assert not budget.admits
     buffer.clear()
@@ -110,8 +111,12 @@ def test_the_books_balance_whatever_happens(steps: list[tuple[str, int, int]]) -
             taken += len(buffer.take(size))
             buffer.published(at - back * 3000)
             buffer.trim(at - 2 * back * 3000)
-        assert buffer.held_bytes == budget.held_bytes == sum(len(f.data) for f in (*buffer._video, *buffer._audio))
+        assert (
+            buffer.held_bytes
+            == budget.held_bytes
+            == sum(len(f.data) + FRAME_BYTES for f in (*buffer._video, *buffer._audio))
+        )
         assert buffer.unpublished_bytes >= 0
-        assert buffer.held_bytes <= 3000 or buffer.unpublished_bytes > 3000 - 400
+        assert buffer.held_bytes <= 3000 or buffer.unpublished_bytes > 3000 - 400 - FRAME_BYTES
     taken += len(buffer.take(1 << 20))
     assert taken == appended

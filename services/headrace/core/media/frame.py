@@ -36,7 +36,8 @@ class Track:
 class Frame(NamedTuple):
     """One access unit on the run's timeline. Times are ticks; a NamedTuple because every frame passes here.
 
-    Video: `dts <= pts`, `data` is length-prefixed NAL units, `sample` and `samples` are 0.
+    Video: `dts` rises, `data` is length-prefixed NAL units, `sample` and `samples` are 0. `pts` is the picture's own,
+    so it is before `dts` where a publisher's clock stepped back: too late to be shown where pictures are encoded.
     Audio: `sample` is the run's count of the unit's first sample, `samples` its span (the codec's frame length, give or
     take a 16-sample correction of drift), `pts == dts == floor(sample * 90000 / rate)`. `jump` says that time jumped
     just before this unit: the reader fills silence or trims.

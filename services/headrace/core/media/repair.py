@@ -37,15 +37,15 @@ class Clock:
     def _mend(self, track: _Track, timestamp: int, other: _Track) -> int:
         raw = self._unwrap(timestamp)
         if track.last is None:
-            track.last = other.last
             track.offset = self._newest_offset
         at = raw + track.offset
-        if track.last is not None and abs(at - track.last) > JUMP_MS:
-            # The other track may have told us already that the clock was set anew.
+        known = [last for last in (track.last, other.last) if last is not None]
+        # A track that paused comes back beside the other one; only what is far from both was set anew.
+        if known and _far(at, known):
+            # The other track may have told us already.
             at = raw + self._newest_offset
-            if abs(at - track.last) > JUMP_MS:
-                furthest = max(track.last, other.last if other.last is not None else track.last)
-                at = furthest + STEP_MS
+            if _far(at, known):
+                at = max(known) + STEP_MS
                 self._newest_offset = at - raw
                 self.repairs += 1
             track.offset = self._newest_offset
@@ -61,3 +61,7 @@ class Clock:
             step = (timestamp - self._unwrapped + _WRAP // 2) % _WRAP - _WRAP // 2
             self._unwrapped += step
         return self._unwrapped
+
+
+def _far(at: int, known: list[int]) -> bool:
+    return all(abs(at - last) > JUMP_MS for last in known)

@@ -19,6 +19,7 @@ class Timeline:
         self._clock = Clock()
         self._zero_ms: int | None = None
         self._last_dts: int | None = None
+        self._early_ms = 0
         self._audio: AudioCount | None = None
 
     @property
@@ -46,12 +47,14 @@ class Timeline:
             if not keyframe:
                 return None
             self._zero_ms = dts_ms + composition_ms
-        dts = ticks_from_ms(dts_ms - self._zero_ms)
-        pts = dts + ticks_from_ms(composition_ms)
+        pts_ms = dts_ms - self._zero_ms + composition_ms
+        # An encoder that counts composition times from the wrong side gets earlier decode times, its pictures theirs.
+        self._early_ms = max(self._early_ms, -composition_ms)
+        dts = ticks_from_ms(dts_ms - self._zero_ms - self._early_ms)
         if self._last_dts is not None:
             dts = max(dts, self._last_dts + 1)
         self._last_dts = dts
-        return Frame(Kind.VIDEO, keyframe, dts, max(pts, dts), data)
+        return Frame(Kind.VIDEO, keyframe, dts, ticks_from_ms(pts_ms), data)
 
     def audio(self, timestamp: int, data: bytes) -> Frame | None:
         """An access unit at RTMP `timestamp` (ms). None before the first keyframe or without `describe_audio`."""

@@ -57,12 +57,13 @@ class Line:
             elif self._sound is not None:
                 self._sound.push(AacFrame(frame.sample, frame.data), frame.samples)
             return
-        if not 0 <= frame.pts - frame.dts <= LONGEST_REORDER:
+        if frame.pts - frame.dts > LONGEST_REORDER:
             self._count("video_bad_time")
             return
         self._latest_pts = max(frame.pts, self._latest_pts or frame.pts)
         if self._passed is not None:
-            self._passed.push(frame)
+            # A picture whose time has passed is shown at once here; where pictures are encoded it is decoded only.
+            self._passed.push(frame._replace(pts=max(frame.pts, frame.dts)))
         if self._begin.plan.encoded:
             self._encoded.inbox.put(frame, len(frame.data) + FRAME_BYTES)
 
