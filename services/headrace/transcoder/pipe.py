@@ -231,13 +231,13 @@ def _unpack_part(payload: bytes) -> Made:
 def _pack_gap(gap: Gap) -> list[bytes]:
     flags = gap.opened | gap.segment_end << 1
     place = (gap.msn, gap.part, gap.start, gap.end, gap.segment_start, flags, gap.discontinuity)
-    return [_PLACE.pack(*place), *_texts(gap.rung)]
+    return [_PLACE.pack(*place), *_texts(gap.rung, gap.encoder)]
 
 
 def _unpack_gap(payload: bytes) -> Gap:
     msn, index, start, end, segment_start, flags, discontinuity = _PLACE.unpack_from(payload)
-    (rung,), _ = _split(payload, _PLACE.size, 1)
-    return Gap(rung, msn, index, start, end, segment_start, bool(flags & 1), bool(flags & 2), discontinuity)
+    (rung, encoder), _ = _split(payload, _PLACE.size, 2)
+    return Gap(rung, msn, index, start, end, segment_start, bool(flags & 1), bool(flags & 2), discontinuity, encoder)
 
 
 def _pack_counted(counted: Counted) -> list[bytes]:

@@ -1,11 +1,17 @@
-"""Passed-through video: the bytes that wait for a part are bounded, and a continuation makes the same bytes."""
+"""Passed-through video: bounded while it waits, continued with the same bytes, and listed whole where it is whole."""
 
-from headrace.core.broadcast import Gap, VideoSource
+import pytest
+
+from headrace.core.broadcast import Claim, Entry, Epoch, Gap, Init, Part, Plan, RunId, RunStart, VideoSource
+from headrace.core.hls.playlist import RunModel
 from headrace.core.hls.segmenter import Position
-from headrace.core.media import Frame, Kind
-from headrace.transcoder.pipe import Made, Message
+from headrace.core.media import TICKS_PER_S, Frame, Kind
+from headrace.livelog.base import Cursor
+from headrace.livelog.memory import MemoryLog
+from headrace.transcoder.pipe import Made, Message, decode, encode
 from headrace.transcoder.worker.passthrough import PassthroughVideo
-from tests.support.runs import plan_of
+from headrace.transcoder.writer import Writer
+from tests.support.runs import parts_of, plan_of
 
 FRAME = 3600
 SOURCE = VideoSource("avc1", b"", 1920, 1080, 1, 25)  # type: ignore[arg-type]
@@ -49,3 +55,81 @@ def test_a_continuation_makes_the_same_bytes() -> None:
         second.push(frame)
     second.finish(250 * FRAME)
     assert rest == whole[12:]
+
+
+def through_the_pipe(message: Message) -> Message:
+    data = b"".join(encode(message))
+    return decode(data[0], data[5:])
+
+
+async def logged(plan: Plan, messages: list[Message]) -> RunModel:
+    """What a viewer gets of a worker's messages, by way of the pipe, a writer and the memory log.
+
+    The other rungs have all their parts.
+    """
+    log, run = MemoryLog(), RunId("run")
+    writer = Writer(log, run, Claim(Epoch(1, 1), "session", writer="w"), plan)
+    await writer.take(0)
+    entries: list[tuple[Entry, bytes | None]] = [(RunStart(plan, 0), None)]
+    entries += [(Init(rung, "avc1.64001f", rung.encode()), None) for rung in plan.rung_names]
+    for message in map(through_the_pipe, messages):
+        if isinstance(message, Made):
+            entries.append((message.part, message.data))
+        elif isinstance(message, Gap):
+            entries.append((message, None))
+    for msn in range(3):
+        for rung in plan.rung_names[1:]:
+            parts = parts_of(plan, rung, msn)
+            entries += [(part, bytes(part.size)) for part in parts if isinstance(part, Part)]
+    for entry in entries:
+        await writer.append([entry])
+    reading = await log.read(run, Cursor(0, ""))
+    return RunModel.read(reading.head, [(one.entry, one.id) for one in reading.entries if one.entry is not None])
+
+
+@pytest.mark.parametrize("profile", ["passthrough", "source+auto"])
+@pytest.mark.parametrize("missing", [3, 6, 9])
+async def test_dropped_frames_leave_a_run_and_its_segments_whole(profile: str, missing: int) -> None:
+    sent: list[Message] = []
+    passed = video(profile, Position.initial(), sent)
+    for i, frame in enumerate(frames(150, gop=50)):
+        if not 80 <= i < 80 + missing:
+            passed.push(frame)
+    passed.finish(150 * FRAME)
+    assert any(isinstance(message, Gap) for message in sent)
+    model = await logged(plan_of(profile, audio=False), sent)
+    playlist = model.playlist("source")
+    assert playlist is not None
+    assert [segment.gap for segment in playlist.segments] == [False] * 3
+
+
+async def test_a_segment_without_a_single_byte_is_a_gap_though_the_picture_before_it_lasts() -> None:
+    plan = plan_of("passthrough", audio=False)
+    sent: list[Message] = []
+    passed = video("passthrough", Position.initial(), sent)
+    for frame in frames(400, gop=50):
+        if not 3 * TICKS_PER_S <= frame.pts < 10 * TICKS_PER_S:
+            passed.push(frame)
+    passed.finish(400 * FRAME)
+    playlist = (await logged(plan, sent)).playlist("source")
+    assert playlist is not None
+    empty = [segment for segment in playlist.segments if not segment.size]
+    assert empty
+    assert [segment for segment in playlist.segments if segment.gap] == empty
+
+
+def test_only_where_media_is_missing_does_a_gap_name_no_encoder() -> None:
+    waiting: list[Message] = []
+    passed = video("source+auto", Position.initial(), waiting)
+    for frame in frames(250, gop=10**6):
+        passed.push(frame)
+    gaps = [message for message in waiting if isinstance(message, Gap)]
+    assert {(gap.opened, gap.encoder) for gap in gaps} == {(False, "")}
+
+    begun_in_a_hole: list[Message] = []
+    passed = video("passthrough", Position(0, 2, 30 * FRAME, 0, True), begun_in_a_hole)
+    for frame in frames(250, gop=50)[50:]:
+        passed.push(frame)
+    gaps = [message for message in begun_in_a_hole if isinstance(message, Gap)]
+    assert gaps
+    assert {gap.encoder for gap in gaps} == {""}

@@ -34,6 +34,7 @@ MESSAGES: list[Message] = [
     Init("audio", "mp4a.40.2", b"", channels=2),
     Made(PART, b"moof"),
     Gap("audio", 3, 2, 540_000, 570_000, 540_000, True, True, 0),
+    Gap("source", 3, 2, 540_000, 570_000, 540_000, True, False, 1, "source"),
     Counted("video_undecodable", 7),
     Failed("libx264 said ünknown"),
     Done(),

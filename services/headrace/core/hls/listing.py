@@ -77,8 +77,8 @@ class Segment:
 
     @property
     def gap(self) -> bool:
-        """Whether something of it is missing, so that nobody can fetch it whole."""
-        return any(piece.missing for piece in self.pieces)
+        """Whether something of it is missing, so that nobody can fetch it whole, or nothing of it has bytes."""
+        return any(piece.missing for piece in self.pieces) or all(piece.gap for piece in self.pieces)
 
     @property
     def size(self) -> int:

@@ -11,7 +11,7 @@ from hashlib import sha256
 from headrace.core.broadcast import Gap, Part, VideoRung
 from headrace.core.cmaf import Sample, fragment
 from headrace.core.errors import HeadraceError
-from headrace.core.hls.segmenter import PartClosed, Span, decode_times
+from headrace.core.hls.segmenter import GapPart, PartClosed, Span, decode_times
 from headrace.core.media import TICKS_PER_S
 from headrace.transcoder.pipe import Made
 from headrace.transcoder.worker.encode import Coded
@@ -41,9 +41,12 @@ def made(rung: str, span: Span, independent: bool, encoder: str, data: bytes) ->
     return Made(part, data)
 
 
-def gap(rung: str, span: Span) -> Gap:
-    """A part that nobody can fetch, as it goes up."""
-    return Gap(rung, span.msn, span.part, span.start, span.end, span.segment_start, span.opened, span.segment_end)
+def gap(rung: str, part: GapPart, encoder: str) -> Gap:
+    """A part that nobody can fetch, as it goes up: of `encoder`, if its time is filled."""
+    return Gap(
+        rung, part.msn, part.part, part.start, part.end, part.segment_start, part.opened, part.segment_end,
+        encoder=encoder if part.filled else "",
+    )  # fmt: skip
 
 
 class VideoPackager:

@@ -79,7 +79,7 @@ class PassthroughVideo:
 
     def _make(self, part: PassthroughPart | GapPart) -> None:
         if isinstance(part, GapPart):
-            self._send(gap(self._rung.name, part))
+            self._send(gap(self._rung.name, part, SOURCE_ENCODER))
             self._forget(part.start - self._rung.delta - REORDER)
         else:
             self._send(made(self._rung.name, part, part.independent, SOURCE_ENCODER, self._fragment(part)))

@@ -71,7 +71,7 @@ class SoundPackager:
     def _emit(self, parts: list[AudioPart | GapPart]) -> None:
         for part in parts:
             if isinstance(part, GapPart):
-                self._send(gap(self._rung.name, part))
+                self._send(gap(self._rung.name, part, self._encoder))
             else:
                 self._send(made(self._rung.name, part, True, self._encoder, self._fragment(part)))
 

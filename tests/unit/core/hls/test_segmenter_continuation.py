@@ -24,7 +24,7 @@ def pictures(said: list[Planned | PartClosed], skipped: int) -> list[Planned | P
 def contents(said: list[PassthroughPart | GapPart], skipped: int) -> list[tuple[Span, list[Sample]]]:
     return [
         (
-            Span(*part.place),
+            part if isinstance(part, GapPart) else Span(*part.place),
             [sample._replace(source=sample.source + skipped) for sample in part.samples]
             if isinstance(part, PassthroughPart)
             else [],

@@ -117,4 +117,4 @@ class AudioCutter:
             if units:
                 units[-1] = AudioUnit(units[-1].sample, unit.sample - units[-1].sample)
             units.append(unit)
-        return AudioPart(*span.place, tuple(units)) if units else GapPart(*span.place)
+        return AudioPart(*span.place, tuple(units)) if units else GapPart(*span.place, filled=False)

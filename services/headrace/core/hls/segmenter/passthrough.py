@@ -56,6 +56,7 @@ class PassthroughCutter:
         self._line = CutLine(self._rules, position, fill=self._shared)
         self._fresh = position.part == 0
         self._begun = False
+        self._preceded = False  # a sample has come before the next one: it lasts until then
         self._msn, self._part, self._start = position.msn, position.part, position.start
         self._segment_start, self._opened = position.segment_start, position.opened
         self._from = position.start
@@ -111,6 +112,7 @@ class PassthroughCutter:
         opens = self._opens(sample)
         if not self._begun:
             if not opens and self._published(sample, t):
+                self._preceded = True
                 return
             self._begun = True
             self._opened = self._line.opened if self._fresh else self._opened
@@ -159,6 +161,7 @@ class PassthroughCutter:
         if self._samples and end - self._start > rules.part_fit and t - self._start >= rules.part_least:
             self._close(t, segment_end=False)
         self._samples.append(sample)
+        self._preceded = True
         if end - self._start > rules.part_fit:
             # Too short without it, too long with it: the list says less than the samples last, and a gap the rest.
             self._listed = end = min(max(self._start + rules.part, t + SLACK), end)
@@ -181,13 +184,17 @@ class PassthroughCutter:
         self._segment_start, self._opened = cut.at, cut.opened
 
     def _gap(self, until: int, segment_end: bool) -> None:
-        """Gaps from the last part's end, none longer than a part."""
+        """Gaps from the last part's end, none longer than a part.
+
+        They list what the samples before them last, but where the rung waits for a keyframe or began in a hole.
+        """
         while until - self._start > self._rules.part_fit:
             self._emit_gap(self._start + self._rules.part, segment_end=False)
         self._emit_gap(until, segment_end)
 
     def _emit_gap(self, end: int, segment_end: bool) -> None:
-        self._out.append(GapPart(*self._advance(end, segment_end)))
+        filled = self._preceded and (self._opened or not self._shared)
+        self._out.append(GapPart(*self._advance(end, segment_end), filled))
 
     def _close(self, end: int, segment_end: bool) -> None:
         place = self._advance(end, segment_end)

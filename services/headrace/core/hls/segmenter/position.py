@@ -55,4 +55,9 @@ class Span:
 
 @dataclass(frozen=True, slots=True)
 class GapPart(Span):
-    """A part without media that anybody can fetch: it holds its place in time."""
+    """A part without media that anybody can fetch: it holds its place in time.
+
+    `filled`: nothing is missing, as the media of the part before it lasts until its end.
+    """
+
+    filled: bool
