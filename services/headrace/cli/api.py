@@ -28,7 +28,7 @@ def find_key(given: str | None, data: Path) -> str:
     file = data / "api-key"
     try:
         return file.read_text().strip()
-    except OSError as error:
+    except (OSError, UnicodeDecodeError) as error:
         raise ApiError(f"no API key: give --api-key, set HEADRACE_API_KEY, or make {file} readable") from error
 
 

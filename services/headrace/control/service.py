@@ -14,14 +14,14 @@ from headrace.control.fleet import Fleet
 from headrace.control.http import create_app
 from headrace.control.registry import Registry
 from headrace.control.sessions import Sessions
-from headrace.control.settings import ControlSettings
+from headrace.control.settings import LEAST_KEY_CHARS, ControlSettings
 from headrace.livelog.base import Entries
 from headrace.runtime.aio.clock import monotonic_s
 from headrace.runtime.probes import AsgiApp
 from headrace.wire.channel import listen, make_server, serve
 from headrace.wire.control import add_fleet, add_sessions
 
-__all__ = ["ControlSettings", "Service", "build", "migrate"]
+__all__ = ["LEAST_KEY_CHARS", "ControlSettings", "Service", "build", "migrate"]
 
 
 class Service:

@@ -3,9 +3,13 @@
 Law: read once, immutable, passed down.
 """
 
-from pydantic import SecretStr
+from typing import Annotated
+
+from pydantic import Field, SecretStr
 
 from headrace.runtime.config import Settings
+
+LEAST_KEY_CHARS = 16  # a shorter key is a mistake, such as an empty variable, and would let everybody in
 
 
 class ControlSettings(Settings):
@@ -14,7 +18,7 @@ class ControlSettings(Settings):
     database_url: str = "sqlite+aiosqlite:///headrace.sqlite3"
     """SQLAlchemy URL of the database, with an asyncio driver."""
 
-    api_key: SecretStr
+    api_key: Annotated[SecretStr, Field(min_length=LEAST_KEY_CHARS)]
     """The secret of the REST API's clients, at least 128 random bits."""
 
     control_target: str = "127.0.0.1:7070"

@@ -4,21 +4,47 @@ Law: the only module that reads the environment. A setting has a docstring and a
 """
 
 import os
+from typing import Any
 
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
+
+from headrace.core.errors import HeadraceError
+
+PREFIX = "HEADRACE_"
+
+
+class BadSetting(HeadraceError):
+    """A setting that is missing or cannot be; the message names its variable and never its value."""
+
+    code = "bad_setting"
 
 
 class Settings(BaseSettings):
     """Base of every service's settings: immutable, from the environment, unknown names ignored."""
 
     model_config = SettingsConfigDict(
-        env_prefix="HEADRACE_",
+        env_prefix=PREFIX,
         frozen=True,
         use_attribute_docstrings=True,
         extra="ignore",
     )
 
+    def __init__(self, **given: Any) -> None:
+        """`given` goes before the environment. Raises BadSetting."""
+        try:
+            super().__init__(**given)
+        except ValidationError as error:
+            # The chain would print what was given, which may be a secret.
+            raise BadSetting("; ".join(_sentence(one["loc"], one["msg"]) for one in error.errors())) from None
+        except SettingsError as error:
+            raise BadSetting(str(error)) from None
+
 
 def variable(name: str) -> str | None:
     """One variable that belongs to no service, such as the CLI's API key."""
     return os.environ.get(name)
+
+
+def _sentence(place: tuple[int | str, ...], why: str) -> str:
+    return f"{PREFIX}{str(place[0]).upper() if place else 'settings'}: {why}"

@@ -1,5 +1,6 @@
 """The data directory."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,29 @@ def test_the_api_key_is_made_once_and_only_its_owner_reads_it(tmp_path: Path) ->
     assert len(key) > 30
     assert data.api_key() == (key, False)
     assert (data.path / "api-key").stat().st_mode & 0o777 == 0o600
+    data.close()
+
+
+@pytest.mark.parametrize("content", [b"", b"\n", b"short", b"\xff" * 40, b"two lines\nmake no API key"])
+def test_a_file_that_holds_no_api_key_is_one_sentence_and_no_open_door(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "api-key").write_bytes(content)
+    data = DataDirectory(tmp_path)
+    with pytest.raises(CannotStart, match="api-key"):
+        data.api_key()
+    data.close()
+
+
+def test_a_disk_that_is_full_leaves_no_half_of_an_api_key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(_: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    data = DataDirectory(tmp_path)
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(CannotStart, match="No space left"):
+        data.api_key()
+    assert [file.name for file in tmp_path.iterdir()] == ["lock"]
+    monkeypatch.undo()
+    assert data.api_key()[1]
     data.close()
 
 
