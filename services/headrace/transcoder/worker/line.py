@@ -25,7 +25,7 @@ LONGEST_REORDER = 10 * TICKS_PER_S  # a picture shown later after its decoding t
 class Nobody:
     """Follows no cuts: the source has no sound."""
 
-    def follow(self, span: Span, reached: int) -> None:
+    def follow(self, spans: Sequence[Span], reached: int) -> None:
         """Nothing."""
 
 

@@ -6,7 +6,7 @@ Neighbours: `audio` encodes, the segmenter sorts units into parts.
 """
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from headrace.core import cmaf
 from headrace.core.broadcast import AudioRung, AudioSource, Init
@@ -59,9 +59,10 @@ class SoundPackager:
             raise SoundRunsAway(f"sound is {FURTHEST_S} s ahead of the pictures")
         self._emit(self._cutter.push(unit.sample, samples))
 
-    def follow(self, span: Span, reached: int) -> None:
-        """The leading rung's next part."""
-        self._emit(self._cutter.follow(span))
+    def follow(self, spans: Sequence[Span], reached: int) -> None:
+        """The leading rung's next parts, and how far it has come after the last of them."""
+        for span in spans:
+            self._emit(self._cutter.follow(span))
         self._emit(self._cutter.reach(reached))
 
     def finish(self) -> None:
@@ -97,7 +98,7 @@ class EncodedSound:
         send: Callable[[Message], None],
         count: Callable[[str], None],
     ) -> None:
-        self.inbox: Box[Frame | tuple[Span, int] | int] = Box(INPUT_BYTES)
+        self.inbox: Box[Frame | tuple[Sequence[Span], int] | int] = Box(INPUT_BYTES)
         self._rung = rung
         first = first_unit(rung, position.start) * rung.frame_samples + rung.grid
         self._transcoder = AudioTranscoder(source, rung, first, position.start > 0, count)
@@ -108,9 +109,9 @@ class EncodedSound:
         """The rendition's initialization section."""
         return self._packager.init
 
-    def follow(self, span: Span, reached: int) -> None:
+    def follow(self, spans: Sequence[Span], reached: int) -> None:
         """From the video's thread."""
-        self.inbox.put((span, reached), 0)
+        self.inbox.put((spans, reached), 0)
 
     def run(self) -> None:
         """Work until the end comes."""
@@ -118,7 +119,7 @@ class EncodedSound:
             if isinstance(step, Frame):
                 self._push(self._transcoder.transcode(step))
             else:
-                self._catch_up(step[0].end - LATEST)
+                self._catch_up(step[0][-1].end - LATEST)
                 self._packager.follow(*step)
         self._push(self._transcoder.flush(self._sample_at(step)))
         self._packager.finish()

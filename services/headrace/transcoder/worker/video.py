@@ -4,7 +4,7 @@ Law: every rung hears the same decisions in the same order, and whoever follows 
 is closed. Neighbours: `decode` gives pictures, the segmenter decides, `rung` obeys.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from av import VideoFrame
@@ -30,8 +30,8 @@ class TimeJump(HeadraceError):
 class Follower(Protocol):
     """Whoever follows the cuts: it hears of each part of the leading rung, and how far the open one is known to go."""
 
-    def follow(self, span: Span, reached: int) -> None:
-        """`span` is whole; the part after it ends after tick `reached`."""
+    def follow(self, spans: Sequence[Span], reached: int) -> None:
+        """`spans` are whole, all that became so at once; the part after the last ends after tick `reached`."""
 
 
 class EncodedVideo:
@@ -76,8 +76,9 @@ class EncodedVideo:
         for one in decided:
             if isinstance(one, PartClosed):
                 self._top.inbox.put(one, 0)
-                self._follower.follow(one, self._cutter.reached)
             else:
                 for index in [index for index in self._images if index < one.source]:
                     del self._images[index]
                 self._top.inbox.put(Shot(one, self._images[one.source]), 1)
+        if closed := [one for one in decided if isinstance(one, PartClosed)]:
+            self._follower.follow(closed, self._cutter.reached)

@@ -138,3 +138,22 @@ def test_a_stretched_unit_moves_those_that_follow_it_off_the_grid_but_none_is_lo
             said += cutter.follow(span(k // 16, 30_000 * (k // 16), 30_000 * (k // 16 + 1)))
     said += cutter.finish()
     assert [unit.sample for unit in units(said)] == [n for n in pushed if n * 90 < 180_000 * 48]
+
+
+def test_a_span_that_the_unit_before_it_outlasts_is_a_filled_gap_also_after_a_continuation() -> None:
+    # Units start every 1920 ticks: none from 30721 to 32000.
+    spans = [span(0, 0, 30_721), span(1, 30_721, 32_000), span(2, 32_000, 62_000, segment_end=True)]
+
+    def gaps(position: Position, missing: int | None) -> list[GapPart]:
+        cutter = AudioCutter(AAC, position)
+        for k in range(60):
+            if k != missing:
+                cutter.push(k * 1024, 1024)
+        said = [part for one in spans for part in cutter.follow(one)]
+        return [part for part in said if isinstance(part, GapPart)]
+
+    (gap,) = gaps(START, None)
+    assert (gap.part, gap.filled) == (1, True)
+    assert gaps(Position(0, 1, 30_721, 0, True), None) == [gap]
+    (missing,) = gaps(START, 16)
+    assert (missing.part, missing.filled) == (1, False)

@@ -2,8 +2,9 @@
 
 Law: an access unit belongs to the part in whose span its first sample lies; which grid unit opens a part is computed
 from the nominal boundary alone. Parts are those of the leading rung, number for number, but that a segment's last part
-that would hold no unit is not made: the one before it ends the segment. What is missing is a gap. Neighbours:
-`encoded` or `passthrough` leads, the worker packages the units.
+that would hold no unit is not made: the one before it ends the segment. What is missing is a gap, and so is a span
+that the unit before it outlasts, but there nothing is missing. Neighbours: `encoded` or `passthrough` leads, the
+worker packages the units.
 """
 
 from collections import deque
@@ -38,8 +39,9 @@ def first_unit(rung: AudioRung, boundary: int) -> int:
 class AudioCutter:
     """Sorts access units into the spans of the leading rung.
 
-    `follow` each of the leading rung's parts, tell how far it has `reached` (both cutters know), and `push` every unit
-    that there is, in order. A part is emitted when its units are there and it is decided whether it ends its segment.
+    `follow` all parts that the leading rung closes at once, then tell how far it has `reached` (both cutters know), and
+    `push` every unit that there is, in order. A part is emitted when its units are there and it is decided whether it
+    ends its segment.
     """
 
     def __init__(self, rung: AudioRung, position: Position) -> None:
@@ -51,6 +53,7 @@ class AudioCutter:
         self._units: deque[AudioUnit] = deque()
         self._reached = position.start
         self._heard = self._sample_at(position.start)  # every unit before this sample has come, or never will
+        self._sounds_until = 0  # where the newest unit ends that lies before the oldest span
         self._begun = False
 
     def follow(self, span: Span) -> list[AudioPart | GapPart]:
@@ -71,7 +74,10 @@ class AudioCutter:
     def push(self, sample: int, samples: int) -> list[AudioPart | GapPart]:
         """There is an access unit of `samples` from `sample` on, in the rung's own samples since timeline 0."""
         if sample < self._heard:
-            self.dropped += self._begun
+            if self._begun:
+                self.dropped += 1
+            else:
+                self._sounds_until = sample + samples
             return []
         self._units.append(AudioUnit(sample, samples))
         self._heard = sample + samples
@@ -117,4 +123,7 @@ class AudioCutter:
             if units:
                 units[-1] = AudioUnit(units[-1].sample, unit.sample - units[-1].sample)
             units.append(unit)
-        return AudioPart(*span.place, tuple(units)) if units else GapPart(*span.place, filled=False)
+        if not units:
+            return GapPart(*span.place, filled=self._sounds_until >= limit)
+        self._sounds_until = units[-1].sample + units[-1].samples
+        return AudioPart(*span.place, tuple(units))
