@@ -24,6 +24,9 @@ from headrace.wire.control import SessionsClient
 
 FIRST_MEDIA_MS = 20_000  # between the accepted publish and its first media
 MEDIA_IDLE_MS = 10_000  # without media after that: the encoder is gone, though its socket is not
+QUIET_MS = 30_000  # a connection whose publish is over may begin another
+UNREAD_MS = 10_000  # an encoder that does not read our answers
+EVENTS_AT_ONCE = 256  # a flood of small messages must not hold up other connections; a read holds about a hundred
 OPEN = 1  # TCP_ESTABLISHED in Linux' tcp_info: the encoder has not closed its end
 CLOSE_AFTER_S = 1.0  # a refused encoder gets this long to read why
 USER_TIMEOUT_MS = 15_000  # unacknowledged bytes for this long: the peer is gone
@@ -57,8 +60,12 @@ class Connection(asyncio.Protocol):
         self._pausers: set[object] = set()
         self._media_at_ms = monotonic_ms()
         self._media_seen = False
+        self._published = False
         self._bytes = 0
         self._said_all = False
+        self._closed_for = ""
+        self._unread_from_ms: int | None = None  # since when the encoder has not read what we say
+        self._quiet_from_ms: int | None = None  # since when nothing is published any more
 
     # asyncio's side
 
@@ -66,13 +73,17 @@ class Connection(asyncio.Protocol):
         """A socket was accepted."""
         # uvloop's transports have asyncio.Transport's methods, but are none of its kind.
         self._transport = cast(asyncio.Transport, transport)
-        host, port = transport.get_extra_info("peername")[:2]
-        self.peer = f"{host}:{port}"
-        sock = transport.get_extra_info("socket")
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, USER_TIMEOUT_MS)
         self._parts.connections.add(self)
         metrics.CONNECTIONS.inc()
+        address = transport.get_extra_info("peername")
+        if address is None:  # it was reset before we looked
+            self._transport.abort()
+            return
+        self.peer = f"{address[0]}:{address[1]}"
+        sock = transport.get_extra_info("socket")
+        with suppress(OSError):  # as above
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, USER_TIMEOUT_MS)
 
     def data_received(self, data: bytes) -> None:
         """The socket was read."""
@@ -80,22 +91,30 @@ class Connection(asyncio.Protocol):
         metrics.RECEIVED.inc(len(data))
         try:
             self._rtmp.receive_data(data, monotonic_ms())
-            while (event := self._rtmp.next_event()) is not None:
-                self._take(event)
         except RemoteProtocolError as error:
-            self._flush()
             self._close(error.code, error)
             return
-        self._flush()
+        self._work()
 
     def eof_received(self) -> None:
         """The encoder sends no more; the transport closes."""
+
+    def pause_writing(self) -> None:
+        """The encoder does not read what we say: nor do we read what makes us say it."""
+        self._unread_from_ms = monotonic_ms()
+        self._pause("unread")
+
+    def resume_writing(self) -> None:
+        """It reads again."""
+        self._unread_from_ms = None
+        self._resume("unread")
 
     def connection_lost(self, error: Exception | None) -> None:
         """The socket is gone."""
         self._parts.connections.discard(self)
         metrics.CONNECTIONS.dec()
-        metrics.CLOSED.labels("reset" if error else "silent_probe" if not self._bytes else "closed").inc()
+        plain = "reset" if error or not self.peer else "closed" if self._bytes else "silent_probe"
+        metrics.CLOSED.labels(self._closed_for or plain).inc()
         self._over(How.LOST)
         self._transport = None
 
@@ -103,13 +122,21 @@ class Connection(asyncio.Protocol):
 
     def tick(self, now_ms: int) -> None:
         """Once a second: RTMP's timers, and encoders that have gone silent."""
+        if self._closed_for:
+            return
         try:
             self._rtmp.handle_timer(now_ms)
         except RemoteProtocolError as error:
             self._close(error.code, error)
             return
         self._flush()
-        if not self._sessions or self._pausers:
+        if self._unread_from_ms is not None and now_ms - self._unread_from_ms > UNREAD_MS:
+            self._close("unread", None)
+        elif not self._sessions:
+            self._quiet_from_ms = self._quiet_from_ms or now_ms
+            if self._published and now_ms - self._quiet_from_ms > QUIET_MS:
+                self._close("quiet", None)
+        elif self._pausers:
             self._media_at_ms = now_ms
         elif now_ms - self._media_at_ms > (MEDIA_IDLE_MS if self._media_seen else FIRST_MEDIA_MS):
             self._close("media_idle", None)
@@ -121,27 +148,34 @@ class Connection(asyncio.Protocol):
         for session in self._sessions.values():
             session.over(How.ENDED, stopping=True)
 
+    def abort(self) -> None:
+        """Give the socket up at once."""
+        if self._transport is not None:
+            self._transport.abort()
+
     # The sessions' side (`session.Shell`)
 
     def accept(self, request_id: int) -> None:
         """The publish may start."""
         self._rtmp.accept(request_id)
         self._media_at_ms = monotonic_ms()
-        self._pump()
-        self._resume(request_id)
+        self._published = True
+        self._work()
 
     def refuse(self, request_id: int, code: str, description: str) -> None:
         """The publish may not start."""
         self._rtmp.reject(request_id, code, description)
         self._flush()
-        self._close_soon()
+        self._close_if_idle()
 
-    def fail(self, stream_id: int, code: str, description: str) -> None:
+    def fail(self, session: Session, code: str, description: str) -> None:
         """The publish is over by our doing."""
+        if self._sessions.get(session.stream_id) is not session:
+            return  # another publish has its place by now
         with suppress(rtmp.RtmpUsageError):  # the encoder ended it meanwhile: nobody is left to tell
-            self._rtmp.end_publish(stream_id, code, description)
+            self._rtmp.end_publish(session.stream_id, code, description)
         self._flush()
-        self._close_soon()
+        self._close_if_idle()
 
     def pause(self, session: Session) -> None:
         """Stop reading for a session's sake."""
@@ -182,14 +216,19 @@ class Connection(asyncio.Protocol):
     def _begin(self, asked: rtmp.PublishRequested) -> None:
         session = Session(asked, self, self._parts.control, self._parts.settings, self._parts.budget)
         self._sessions[asked.stream_id] = session
+        self._quiet_from_ms = None
         # What the encoder sends before the answer stays in its socket.
         self._pause(asked.id)
-        self._parts.spawn(self._life(session))
+        self._parts.spawn(self._life(session, asked.id))
 
-    async def _life(self, session: Session) -> None:
+    async def _life(self, session: Session, request_id: int) -> None:
         try:
-            await session.run()
+            await session.run(lambda: self._resume(request_id))
+        except Exception:
+            self.abort()  # our bug; the encoder shall not wait for its end
+            raise
         finally:
+            self._resume(request_id)
             if self._sessions.get(session.stream_id) is session:
                 del self._sessions[session.stream_id]
 
@@ -197,13 +236,22 @@ class Connection(asyncio.Protocol):
         self._media_at_ms = monotonic_ms()
         self._media_seen = True
 
-    def _pump(self) -> None:
-        """Events that waited for an answer."""
+    def _work(self) -> None:
+        """Take what is there, but let other connections have their turn."""
         try:
-            while (event := self._rtmp.next_event()) is not None:
+            for _ in range(EVENTS_AT_ONCE):
+                event = self._rtmp.next_event()
+                if event is None:
+                    self._resume("work")
+                    break
                 self._take(event)
+            else:
+                self._pause("work")
+                asyncio.get_running_loop().call_soon(self._work)
         except RemoteProtocolError as error:
+            self._flush()
             self._close(error.code, error)
+            return
         self._flush()
 
     def _flush(self) -> None:
@@ -219,8 +267,11 @@ class Connection(asyncio.Protocol):
         self._pausers.add(who)
 
     def _resume(self, who: object) -> None:
+        paused = bool(self._pausers)
         self._pausers.discard(who)
-        if not self._pausers and self._transport is not None and not self._transport.is_closing():
+        if self._pausers or not paused:
+            return
+        if self._transport is not None and not self._transport.is_closing():
             self._media_at_ms = monotonic_ms()
             self._transport.resume_reading()
 
@@ -228,8 +279,9 @@ class Connection(asyncio.Protocol):
         for session in self._sessions.values():
             session.over(how)
 
-    def _close_soon(self) -> None:
-        if self._transport is not None and not self._said_all:
+    def _close_if_idle(self) -> None:
+        """After a refusal, unless another publish goes on: let the encoder read why, then close."""
+        if self._rtmp.close_reason and self._transport is not None and not self._said_all:
             self._said_all = True
             if self._transport.can_write_eof():
                 self._transport.write_eof()
@@ -237,7 +289,9 @@ class Connection(asyncio.Protocol):
 
     def _close(self, reason: str, error: HeadraceError | None) -> None:
         """Close for a fault of the peer's; a probe's is not worth a line at INFO."""
-        metrics.CLOSED.labels(reason).inc()
+        if self._closed_for:
+            return
+        self._closed_for = reason
         level = logging.INFO if self._sessions else logging.DEBUG
         _closed({"reason": reason, "why": str(error or reason), "peer": self.peer}, level=level)
         self._over(How.LOST)

@@ -15,9 +15,12 @@ from headrace.edge.session import STOP_FLUSH_S
 from headrace.edge.settings import EdgeSettings
 from headrace.runtime.aio.clock import monotonic_ms
 from headrace.runtime.aio.tasks import spawn_isolated
+from headrace.runtime.telemetry.logs import logger
 from headrace.wire.control import SessionsClient
 
 TICK_S = 1.0
+
+_log = logger(__name__)
 
 
 class Listener:
@@ -49,7 +52,11 @@ class Listener:
                     await asyncio.sleep(TICK_S)
                     now_ms = monotonic_ms()
                     for connection in tuple(self.connections):
-                        connection.tick(now_ms)
+                        try:
+                            connection.tick(now_ms)
+                        except Exception:
+                            _log.exception("a connection failed", extra={"peer": connection.peer})
+                            connection.abort()
             finally:
                 server.close()
                 await self._finish()

@@ -5,6 +5,7 @@ gives way, oldest first. Trimmed by `durable_through` alone: to the keyframe bef
 Neighbours: `session` appends, `forwarder` takes and trims.
 """
 
+import math
 from collections import deque
 
 from headrace.core.media import TICKS_PER_S, Frame, Kind
@@ -59,8 +60,7 @@ class ReplayBuffer:
         self.unpublished_bytes += size
         self._unpublished.append((frame.pts, size))
         self._unsent.append(frame)
-        if self.held_bytes > self.max_bytes:
-            self._drop_published()
+        self._drop_published()
 
     def take(self, max_bytes: int) -> list[Frame]:
         """The unsent frames, in order, up to `max_bytes` (at least one frame if there is any)."""
@@ -76,6 +76,7 @@ class ReplayBuffer:
         """Everything before `through` (ticks) is published."""
         while self._unpublished and self._unpublished[0][0] < through:
             self.unpublished_bytes -= self._unpublished.popleft()[1]
+        self._drop_published()
 
     def trim(self, durable_through: int) -> None:
         """Forget whole GOPs that end before `durable_through` (ticks), keeping the audio lead-in."""
@@ -98,9 +99,11 @@ class ReplayBuffer:
 
     def _drop_published(self) -> None:
         """Make room among the published frames: a GOP longer than the bound cannot be kept whole."""
-        horizon = self._unpublished[0][0] if self._unpublished else None
+        if self.held_bytes <= self.max_bytes:
+            return
+        horizon = self._unpublished[0][0] if self._unpublished else math.inf
         for held in (self._video, self._audio):
-            while held and self.held_bytes > self.max_bytes and horizon is not None and held[0].pts < horizon:
+            while held and self.held_bytes > self.max_bytes and held[0].pts < horizon:
                 frame = held.popleft()
                 if frame.kind is Kind.VIDEO and frame.keyframe:
                     self._keyframes.popleft()

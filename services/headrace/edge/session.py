@@ -25,6 +25,7 @@ from headrace.runtime.telemetry.logs import RateLimited, logger
 from headrace.wire.control import OpenedSession, ReleaseReason, SessionsClient
 
 DESCRIBE_S = 20.0  # the longest GOP that a profile may ask for passes in half of it, at most links' speed
+RELEASE_AGAIN_S = (0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 30.0)  # then control's own sweep has found out
 STOP_FLUSH_S = 2.5  # with what follows in standalone, the process stops within 5 s
 
 _log = logger(__name__)
@@ -42,7 +43,7 @@ class Shell(Protocol):
     def refuse(self, request_id: int, code: str, description: str) -> None:
         """Tell the encoder why not, then close."""
 
-    def fail(self, stream_id: int, code: str, description: str) -> None:
+    def fail(self, session: "Session", code: str, description: str) -> None:
         """Tell the encoder that an accepted publish is over, then close."""
 
     def pause(self, session: "Session") -> None:
@@ -134,8 +135,13 @@ class Session:
 
     # Its life
 
-    async def run(self) -> None:
-        """From the question to the release. Raises nothing that its encoder could have caused."""
+    async def run(self, on_answered: Callable[[], None]) -> None:
+        """From the question to the release; `on_answered` once the encoder has its answer.
+
+        Raises nothing that the encoder could have caused.
+        """
+        if self._how is not None:
+            return  # withdrawn before anybody was asked
         try:
             opened = await self._open()
         except Refused as refusal:
@@ -144,16 +150,17 @@ class Session:
             return
         buffer = ReplayBuffer(self._settings.replay_bytes, self._budget)
         self._publish = Publish(opened.profile, buffer, self._on_frame)
-        self._shell.accept(self._asked.id)
         _log.info("publish", extra={"stream": opened.stream, "run": opened.run, "peer": self._shell.peer})
         reason = ReleaseReason.FAILED
         metrics.PUBLISHERS.inc()
         try:
+            self._shell.accept(self._asked.id)
+            on_answered()
             await self._forward(opened, self._publish)
             reason = self._how.value if self._how else ReleaseReason.FAILED
         except Refused as refusal:
             self._count(refusal)
-            self._shell.fail(self.stream_id, STATUS[refusal.reason], refusal.description)
+            self._shell.fail(self, STATUS[refusal.reason], refusal.description)
         finally:
             metrics.PUBLISHERS.dec()
             buffer.clear()
@@ -220,10 +227,17 @@ class Session:
             await self._release(opened, self._how.value, flushed=False)
 
     async def _release(self, opened: OpenedSession, reason: ReleaseReason, *, flushed: bool) -> None:
-        try:
-            await self._control.release(opened.session_id, reason, flushed=flushed)
-        except Refused as refusal:
-            _log.warning("control was not told of an end", extra={"run": opened.run, "why": refusal.description})
+        """Tell control; the last word again and again, since until it is heard the key counts as taken."""
+        for wait_s in (*RELEASE_AGAIN_S, None):
+            try:
+                await self._control.release(opened.session_id, reason, flushed=flushed)
+            except Refused as refusal:
+                _log.warning("control was not told of an end", extra={"run": opened.run, "why": refusal.description})
+                if not flushed or self._stopping or wait_s is None:
+                    return
+                await asyncio.sleep(wait_s)
+            else:
+                return
 
     def _count(self, refusal: Refused) -> None:
         metrics.REFUSED.labels(refusal.code).inc()

@@ -3,6 +3,8 @@
 import asyncio
 import contextlib
 import os
+import socket
+import struct
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -12,11 +14,14 @@ import pytest
 from grpc.aio import Server
 
 from headrace.core import flv, rtmp
+from headrace.core.amf import Value
 from headrace.core.broadcast import Profile, Refused, RunId, Source, StreamId, StreamKey, make_plan
 from headrace.core.broadcast.refusals import Reason
 from headrace.core.codec.aac import AudioSpecificConfig
 from headrace.core.codec.h264 import AvcConfig
 from headrace.core.media import Frame, Kind
+from headrace.core.rtmp._commands import command
+from headrace.core.rtmp._writer import ChunkWriter
 from headrace.edge.service import Service, build
 from headrace.edge.settings import EdgeSettings
 from headrace.wire import media
@@ -163,6 +168,14 @@ class Encoder:
     async def flush(self) -> None:
         self.writer.write(self.rtmp.data_to_send())
         await self.writer.drain()
+
+    def command(self, name: str, transaction: float, *arguments: Value, stream_id: int = 0) -> None:
+        """What an encoder of ours would not say."""
+        self.writer.write(self.rtmp.data_to_send())
+        writer, out = ChunkWriter(), bytearray()
+        writer.chunk_size = 4096
+        writer.write(out, 8, command(name, transaction, *arguments, stream_id=stream_id))
+        self.writer.write(bytes(out))
 
     def describe(self) -> None:
         self.rtmp.send_metadata(0, dict(flv.metadata_values(flv.Metadata(frame_rate=25.0, audio_codec="mp4a"))))
@@ -329,3 +342,59 @@ async def test_stopping_ends_a_publish_and_flushes_it(stack: Stack) -> None:
     stack.edge.stop()
     await until(lambda: len(stack.control.released) == 2)
     assert isinstance(stack.transcoder.ends["a"], media.End)
+
+
+async def test_a_refused_second_publish_leaves_the_first_on_its_connection_alone(stack: Stack) -> None:
+    encoder = await Encoder.dial(stack)
+    await encoder.publish("a")
+    encoder.describe()
+    for i in range(30):
+        encoder.frame(i)
+    encoder.command("createStream", 20, None)
+    encoder.command("publish", 21, None, "wrong", "live", stream_id=2)
+    await encoder.flush()
+    await until(lambda: len(stack.transcoder.frames.get("a", ())) == 60)
+    for i in range(30, 60):
+        encoder.frame(i)
+        await encoder.flush()
+    await until(lambda: len(stack.transcoder.frames["a"]) == 120)
+
+
+async def test_a_connection_that_is_reset_at_once_is_no_error(stack: Stack, caplog: pytest.LogCaptureFixture) -> None:
+    for _ in range(50):
+        with socket.socket() as sock:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            sock.connect(("127.0.0.1", stack.edge.rtmp_port))
+    encoder = await Encoder.dial(stack)
+    assert isinstance(await encoder.publish("a"), rtmp.PublishStarted)
+    assert not [r for r in caplog.records if r.exc_info]
+
+
+async def test_a_flood_before_publishing_is_closed_and_slows_nobody(stack: Stack) -> None:
+    flood = await Encoder.dial(stack)
+    flood.rtmp.connect("live", "rtmp://127.0.0.1/live")
+    await flood.wait_for((rtmp.Connected,))
+    empty_sound = bytes((4, 0, 0, 0, 0, 0, 0, 8, 1, 0, 0, 0))
+    flood.writer.write(empty_sound + b"\xc4" * 1_000_000)
+    other = await Encoder.dial(stack)
+    async with asyncio.timeout(2):
+        assert isinstance(await other.publish("a"), rtmp.PublishStarted)
+    async with asyncio.timeout(DEADLINE_S):
+        with contextlib.suppress(OSError):
+            while await flood.reader.read(65_536):
+                pass
+
+
+async def test_a_publish_that_is_withdrawn_at_once_does_not_ask_control(stack: Stack) -> None:
+    encoder = await Encoder.dial(stack)
+    encoder.rtmp.connect("live", "rtmp://127.0.0.1/live")
+    await encoder.wait_for((rtmp.Connected,))
+    for transaction in (10, 20):
+        encoder.command("createStream", transaction, None)
+        encoder.command("publish", transaction + 1, None, "a", "live", stream_id=1)
+        if transaction == 10:
+            encoder.command("deleteStream", 12, None, 1.0)
+    await encoder.flush()
+    await until(lambda: stack.control.opened)
+    await asyncio.sleep(0.1)
+    assert stack.control.opened == 1

@@ -22,8 +22,13 @@ CONTROL_CSID = 2
 class Link:
     """Bytes on one side, messages on the other. `now_ms` is any monotonic clock in milliseconds."""
 
-    def __init__(self, handshake: ServerHandshake | ClientHandshake, limits: Limits) -> None:
+    def __init__(
+        self, handshake: ServerHandshake | ClientHandshake, limits: Limits, max_idle_messages: int | None = None
+    ) -> None:
         self.handshake = handshake
+        self.idle_messages = 0
+        """Since the owner last saw what the connection is for; more than `max_idle_messages` are too many."""
+        self._max_idle_messages = max_idle_messages
         self.reader = ChunkReader(limits)
         self.writer = ChunkWriter()
         self.out = bytearray()
@@ -76,6 +81,9 @@ class Link:
         self._check()
         try:
             while (message := self.reader.next_message()) is not None:
+                self.idle_messages += 1
+                if self._max_idle_messages is not None and self.idle_messages > self._max_idle_messages:
+                    raise RtmpLimitExceeded(f"{self.idle_messages} messages without media", code="too_many_messages")
                 if message.type > m.SET_PEER_BANDWIDTH:
                     return message
                 self._obey(message)

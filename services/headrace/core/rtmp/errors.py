@@ -22,7 +22,8 @@ class RtmpLimitExceeded(LimitExceeded):
     """The peer wants us to hold more than a limit of `limits` allows.
 
     Codes: `message_too_large`, `too_many_chunk_streams`, `too_much_in_progress` (half messages on many chunk streams),
-    `too_much_before_accept` (media or commands piled up behind an open question).
+    `too_much_before_accept` (media or commands piled up behind an open question), `too_many_messages` (a flood of them
+    without media).
     """
 
     code = "rtmp_limit"

@@ -15,6 +15,9 @@ MAX_PENDING_BYTES = 1024 * 1024
 MAX_UNTRUSTED_MESSAGE_BYTES = 64 * 1024
 """One message before the peer has asked to publish. The largest connect seen is below 2 KB."""
 
+MAX_IDLE_MESSAGES = 4_000
+"""In a row without media of an accepted publish: no encoder sends a hundred, a flood of empty ones costs us seconds."""
+
 MAX_DATA_MESSAGE_BYTES = 256 * 1024
 """A command or metadata message that is worth decoding. XMP blocks of studio encoders reach some ten KB."""
 
@@ -53,6 +56,7 @@ class Limits:
     max_message_bytes: int = MAX_MESSAGE_BYTES
     max_pending_bytes: int = MAX_PENDING_BYTES
     max_untrusted_message_bytes: int = MAX_UNTRUSTED_MESSAGE_BYTES
+    max_idle_messages: int = MAX_IDLE_MESSAGES
     max_chunk_streams: int = MAX_CHUNK_STREAMS
     max_streams: int = MAX_STREAMS
     ack_window_bytes: int = ACK_WINDOW_BYTES

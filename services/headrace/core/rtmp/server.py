@@ -44,7 +44,7 @@ class ServerConnection:
     def __init__(self, *, random: bytes, limits: Limits = DEFAULT_LIMITS) -> None:
         """Raises RtmpUsageError if `random` is too short."""
         self._limits = limits
-        self._link = Link(ServerHandshake(random), limits)
+        self._link = Link(ServerHandshake(random), limits, limits.max_idle_messages)
         self._events: deque[ServerEvent] = deque()
         self._streams = StreamTable(limits.max_streams)
         self._next_id = 1
@@ -189,6 +189,7 @@ class ServerConnection:
         if not is_command:
             stream = self._streams.get(stream_id)
             if stream is not None and stream.phase is Phase.LIVE:
+                self._link.idle_messages = 0
                 if kind == m.VIDEO and payload:
                     return VideoReceived(stream_id, timestamp, payload)
                 if kind == m.AUDIO:

@@ -312,6 +312,29 @@ def test_held_messages_without_a_body_count_as_well() -> None:
         peer.send(*[Message(m.AUDIO, 1, 0, b"")] * 10_000)
 
 
+@pytest.mark.parametrize("flood", ["unasked sound", "acknowledgements", "streams"])
+def test_a_flood_of_messages_without_media_is_too_much(flood: str) -> None:
+    peer = RawPeer()
+    peer.connect()
+    message = {
+        "unasked sound": Message(m.AUDIO, 9, 0, b""),
+        "acknowledgements": Message(m.ACKNOWLEDGEMENT, 0, 0, bytes(4)),
+        "streams": command("createStream", 2, None),
+    }[flood]
+    with pytest.raises(rtmp.RtmpLimitExceeded) as caught:
+        peer.send(*[message] * 5_000)
+    assert caught.value.code == "too_many_messages"
+
+
+def test_a_publisher_may_send_as_many_messages_as_it_likes() -> None:
+    peer = RawPeer()
+    peer.connect()
+    peer.publish()
+    for _ in range(3):
+        events = peer.send(*[video(b"x")] * 3_000, *[Message(m.ACKNOWLEDGEMENT, 0, 0, bytes(4))] * 3_000)
+        assert len([event for event in events if isinstance(event, rtmp.VideoReceived)]) == 3_000
+
+
 @pytest.mark.parametrize(
     ("stage", "allowed"), [("connected", 64 * 1024), ("asked", 1024 * 1024), ("live", 10 * 1024 * 1024)]
 )
