@@ -1,7 +1,8 @@
 """While a run has no session, control is its edge: it ends the runs whose publishers do not come back.
 
 Law: the log first, the database second, both idempotent; so a crash in between leaves a live row that the next sweep
-ends again. A run is ended under a session number that nobody had, so whoever still writes it is fenced.
+ends again. A run is ended under a session number that nobody had, so whoever still writes it is fenced. A session whose
+edge died without a word is lost once no transcoder works on its run.
 Neighbours: `decisions.ending` says when, `sessions` and `registry` end runs at once where they must.
 """
 
@@ -10,7 +11,8 @@ from weakref import WeakValueDictionary
 
 from headrace.control import metrics
 from headrace.control.db import Database, DatabaseError
-from headrace.control.decisions.ending import Publisher, run_is_over
+from headrace.control.decisions.ending import UNREPORTED_S, Publisher, run_is_over
+from headrace.control.fleet import Fleet
 from headrace.control.keys import new_session_id
 from headrace.control.model import LiveRun, SessionState
 from headrace.control.settings import ControlSettings
@@ -29,10 +31,11 @@ _sweep_failed = RateLimited(_log, "the database does not answer")
 class Endings:
     """Ends runs, on request and by itself. `healthy` says whether the last sweep reached the database."""
 
-    def __init__(self, settings: ControlSettings, database: Database, log: Entries) -> None:
+    def __init__(self, settings: ControlSettings, database: Database, log: Entries, fleet: Fleet) -> None:
         self._settings = settings
         self._database = database
         self._log = log
+        self._fleet = fleet
         self._locks: WeakValueDictionary[RunId, asyncio.Lock] = WeakValueDictionary()
         self.healthy = False
 
@@ -74,6 +77,11 @@ class Endings:
             live = await tx.runs.all_live()
             metrics.STREAMS.set(await tx.streams.count())
         metrics.RUNS_LIVE.set(len(live))
+        published = [run for run in live if run.planned and run.session.state is SessionState.ACTIVE]
+        missing = self._fleet.missing([run.id for run in published], UNREPORTED_S)
+        for run in published:
+            if run.id in missing:
+                await self._lose(run)
         for run in live:
             if run.stream_deleted or self._over(run):
                 try:
@@ -81,6 +89,13 @@ class Endings:
                 except LogError as error:
                     metrics.END_FAILURES.inc()
                     _end_failed({"run": run.id, "error": str(error)})
+
+    async def _lose(self, run: LiveRun) -> None:
+        async with self._database.write() as tx:
+            lost = await tx.runs.move_session(run.session.id, [SessionState.ACTIVE], SessionState.LOST, unix_ms())
+        if lost:
+            metrics.SESSIONS_VANISHED.inc()
+            _log.warning("a session is lost: no transcoder has its run", extra={"run": run.id})
 
     def _over(self, run: LiveRun) -> bool:
         session = run.session

@@ -5,7 +5,7 @@ seconds rebuild everything. A promise to place a run counts until the transcoder
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -32,6 +32,8 @@ class Fleet:
         self._started_s = clock()
         self._reports: dict[str, tuple[PodReport, float]] = {}
         self._holds: dict[RunId, _Hold] = {}
+        self._named_s: dict[RunId, float] = {}  # when a run was last reported; ahead while it may be on its way
+        self._asked_s = self._started_s
         self._reported = asyncio.Event()
 
     def report(self, report: PodReport) -> None:
@@ -40,6 +42,7 @@ class Fleet:
         self._reported.set()
         for run in report.runs:
             self._holds.pop(run, None)
+            self._named_s[run] = self._clock()
 
     async def serve(self, reports: AsyncIterator[PodReport]) -> None:
         """One pod's reports to their end, which is its goodbye: the handler of `wire.control`'s Fleet.
@@ -77,9 +80,24 @@ class Fleet:
         now_s = self._clock()
         self._holds = {r: h for r, h in self._holds.items() if h.until_s > now_s and r != run}
         chosen = choose_transcoders([self._candidate(report) for report in self.alive()], cost)
+        self._named_s[run] = now_s + HOLD_S
         if chosen:
             self._holds[run] = _Hold(chosen[0].pod, cost, now_s + HOLD_S)
         return tuple(candidate.target for candidate in chosen)
+
+    def missing(self, live: Iterable[RunId], for_s: float) -> frozenset[RunId]:
+        """Those of the `live` runs that no transcoder has reported for `for_s`. To be asked more often than that.
+
+        The time of a run that this process hears of for the first time begins now.
+        """
+        now_s = self._clock()
+        if now_s - self._asked_s > self._silence_s:
+            self._named_s.clear()  # this process stood still and heard nobody: that says nothing about them
+        self._asked_s = now_s
+        self._named_s = {run: self._named_s.get(run, now_s) for run in live}
+        if not self.known:
+            return frozenset()
+        return frozenset(run for run, named_s in self._named_s.items() if now_s - named_s > for_s)
 
     def release(self, run: RunId) -> None:
         """The run is over or will not begin: nothing is held for it."""

@@ -33,7 +33,7 @@ class Service:
         self._database = Database(settings.database_url)
         self._auth = Auth(api_key, monotonic_s)
         self._fleet = Fleet(settings.fleet_silence_s, monotonic_s)
-        self._endings = Endings(settings, self._database, log)
+        self._endings = Endings(settings, self._database, log, self._fleet)
         self._sessions = Sessions(settings, self._database, log, self._fleet, self._endings)
         self._registry = Registry(self._database, self._endings, api_key)
         self._stopping = asyncio.Event()

@@ -193,7 +193,7 @@ async def control(folder: Path, **settings: float) -> AsyncIterator[Control]:
     await _lay_out(folder / "control.sqlite3", url)
     database, log, clock = Database(url), FakeLog(), Clock()
     fleet = Fleet(chosen.fleet_silence_s, clock)
-    endings = Endings(chosen, database, log)
+    endings = Endings(chosen, database, log, fleet)
     try:
         yield Control(
             chosen,

@@ -57,6 +57,66 @@ async def test_a_session_that_never_describes_its_source_frees_the_stream(
     assert await parts.state(stream) == "idle"
 
 
+async def pass_time(parts: Control, seconds: int, *reported: RunId) -> None:
+    """Second by second a transcoder reports what it works on, and control sweeps."""
+    for _ in range(seconds):
+        parts.clock.now_s += 1
+        parts.report(*reported)
+        await parts.endings.sweep()
+
+
+async def test_a_session_whose_edge_died_without_a_word_is_lost(
+    parts: Control, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stream, key = await parts.stream()
+    run = (await on_air(parts, key, 900)).run
+    await pass_time(parts, 60, run)
+    assert await parts.state(stream) == "live"
+    await pass_time(parts, 15)
+    assert await parts.state(stream) == "live"
+    await pass_time(parts, 1)
+    assert await parts.state(stream) == "ending"
+    after(15.1, monkeypatch)
+    await pass_time(parts, 1)
+    assert await parts.state(stream) == "idle"
+    assert parts.log.end_of(run) == End(900)
+
+
+async def test_the_next_publisher_need_not_wait_for_the_end_of_a_lost_session(parts: Control) -> None:
+    _, key = await parts.stream()
+    first = await on_air(parts, key, 900)
+    await pass_time(parts, 26)  # of which a transcoder has ten for its start
+    assert (await publish(parts, key)).run != first.run
+
+
+async def test_a_run_that_a_transcoder_is_still_starting_is_not_lost(parts: Control) -> None:
+    stream, key = await parts.stream()
+    await on_air(parts, key, 900)
+    await pass_time(parts, 20)
+    assert await parts.state(stream) == "live"
+
+
+async def test_a_control_that_stood_still_blames_nobody(parts: Control) -> None:
+    stream, key = await parts.stream()
+    run = (await on_air(parts, key, 900)).run
+    await pass_time(parts, 2, run)
+    parts.clock.now_s += 100
+    await parts.endings.sweep()
+    assert await parts.state(stream) == "live"
+
+
+async def test_after_a_restart_transcoders_have_the_same_time_to_report(tmp_path: Path) -> None:
+    async with control(tmp_path) as parts:
+        parts.report()
+        stream, key = await parts.stream()
+        await on_air(parts, key, 900)
+    async with control(tmp_path) as parts:
+        await pass_time(parts, 15)
+        assert await parts.state(stream) == "live"
+        await pass_time(parts, 2)
+        assert await parts.state(stream) == "ending"
+
+
 async def test_what_a_writer_left_staged_is_published_before_the_end(parts: Control) -> None:
     _, run = await lost_run(parts)
     parts.log.runs[run].staged.append(Hold(450))
