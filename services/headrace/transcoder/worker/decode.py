@@ -12,6 +12,7 @@ from av import VideoFrame
 from av.error import FFmpegError
 
 from headrace.core.broadcast import VideoSource
+from headrace.core.codec.h264 import AvcConfig
 from headrace.core.media import Frame
 from headrace.transcoder.worker.encode import threads_for
 
@@ -31,6 +32,9 @@ class VideoDecoder:
         context = av.CodecContext.create("h264", "r")
         assert isinstance(context, av.VideoCodecContext)
         context.extradata = source.config
+        if AvcConfig.parse(source.config).picture.reordered is None:
+            # Else FFmpeg guesses low, and gives what then comes too late to nobody; this waits for the level's most.
+            context.options = {"strict": "1"}
         context.thread_count = threads_for(source.width * source.height * source.frame_rate / 4)
         self._context = context
         self._count = count

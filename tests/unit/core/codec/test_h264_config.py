@@ -129,6 +129,26 @@ def test_a_vui_that_is_cut_off_says_nothing_but_the_picture_counts() -> None:
     assert (sps.width, sps.sar, sps.colour, sps.frame_rate) == (48, Fraction(12, 11), None, None)
 
 
+def hrd(writer: BitWriter, buffers: int) -> BitWriter:
+    return writer.ue(buffers - 1).u(8, 0).ue(*[7, 9] * min(buffers, 40)).u(min(buffers, 40), 0).u(20, 0)
+
+
+@pytest.mark.parametrize(("params", "reordered"), [("bframes=3:b-pyramid=normal", 2), ("bframes=2:b-pyramid=none", 1)])
+def test_how_far_pictures_are_reordered_stands_at_the_end_of_the_vui(params: str, reordered: int) -> None:
+    for buffering in ("", ":nal-hrd=vbr:vbv-maxrate=900:vbv-bufsize=900"):
+        assert AvcConfig.from_annexb(x264(320, 180, params=params + buffering)).picture.reordered == reordered
+
+
+def test_reordering_is_unsaid_without_its_flag_and_none_where_the_order_count_allows_none() -> None:
+    for order, reordered in ((0, 4), None), ((2,), 0):
+        silent = hand_made(order=order).u(1, 0).u(1, 1).u(5, 0).u(3, 0).u(1, 0)
+        assert Sps.parse(silent.bytes()).reordered == reordered
+    buffered = hrd(hrd(hand_made(order=(0, 4)).u(1, 0).u(1, 1).u(5, 0).u(1, 1), 2).u(1, 1), 1).u(2, 0)
+    assert Sps.parse(buffered.u(2, 3).ue(0, 0, 9, 9, 3, 4).bytes()).reordered == 3
+    garbage = hrd(hand_made(order=(0, 4)).u(1, 0).u(1, 1).u(5, 0).u(1, 1), 1000)
+    assert Sps.parse(garbage.bytes()).reordered is None
+
+
 @pytest.mark.parametrize(
     ("units", "scale", "rate"), [(1, 50, 25), (1001, 48000, Fraction(24000, 1001)), (1, 180_000, None), (0, 50, None)]
 )

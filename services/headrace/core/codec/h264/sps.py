@@ -46,6 +46,7 @@ class Sps:
     `compatibility` is the byte of constraint flags, `level` ten times the level's number. `width` and `height` are in
     luma pixels as shown, `sar` the shape of a pixel (1 where unspecified). `frame_rate` is frames/s by VUI timing, None
     where it is absent or no rate. `progressive` is frame_mbs_only_flag: without it the track may hold fields.
+    `reordered`: at most so many pictures are decoded before one that is shown before them; None where it is unsaid.
     """
 
     profile: int
@@ -60,6 +61,7 @@ class Sps:
     sar: Fraction = Fraction(1)
     colour: Colour | None = None
     frame_rate: Fraction | None = None
+    reordered: int | None = None
 
     @classmethod
     def parse(cls, unit: bytes) -> "Sps":
@@ -79,7 +81,7 @@ class Sps:
         profile, compatibility, level = reader.read(8), reader.read(8), reader.read(8)
         reader.ue()  # seq_parameter_set_id
         chroma_format, depth_luma, depth_chroma = _chroma(reader, profile)
-        _picture_order(reader)
+        in_order = _picture_order(reader)
         reader.ue()  # max_num_ref_frames
         reader.flag()  # gaps_in_frame_num_value_allowed_flag
         width, height = 16 * (reader.ue() + 1), 16 * (reader.ue() + 1)
@@ -94,10 +96,10 @@ class Sps:
             height -= unit_y * (1 if progressive else 2) * (reader.ue() + reader.ue())
         if not (0 < width <= MAX_SIDE and 0 < height <= MAX_SIDE):
             raise CodecError(f"sequence parameter set describes a picture of {width}x{height}")
-        sar, colour, frame_rate = _vui(reader)
+        sar, colour, frame_rate, reordered = _vui(reader)
         return cls(
             profile, compatibility, level, chroma_format, depth_luma, depth_chroma,
-            width, height, progressive, sar, colour, frame_rate,
+            width, height, progressive, sar, colour, frame_rate, 0 if in_order else reordered,
         )  # fmt: skip
 
 
@@ -129,8 +131,8 @@ def _skip_scaling_list(reader: BitReader, size: int) -> None:
         last = following or last
 
 
-def _picture_order(reader: BitReader) -> None:
-    """Read over frame numbers and picture order count."""
+def _picture_order(reader: BitReader) -> bool:
+    """Read over frame numbers and picture order count; whether its kind allows no reordering."""
     reader.ue()  # log2_max_frame_num_minus4
     kind = reader.ue()
     if kind == 0:
@@ -144,16 +146,18 @@ def _picture_order(reader: BitReader) -> None:
             raise CodecError(f"num_ref_frames_in_pic_order_cnt_cycle {cycle}")
         for _ in range(cycle):
             reader.se()
+    return kind == 2
 
 
-def _vui(reader: BitReader) -> tuple[Fraction, Colour | None, Fraction | None]:
-    """Shape of a pixel, colour and frame rate; what stands behind the point where a cut-off VUI ends is unsaid."""
+def _vui(reader: BitReader) -> tuple[Fraction, Colour | None, Fraction | None, int | None]:
+    """Shape of a pixel, colour, frame rate and reordering; what stands behind the end of a cut-off VUI is unsaid."""
     sar: Fraction = Fraction(1)
     colour: Colour | None = None
     frame_rate: Fraction | None = None
+    reordered: int | None = None
     try:
         if not reader.flag():  # vui_parameters_present_flag
-            return sar, colour, frame_rate
+            return sar, colour, frame_rate, reordered
         sar = _sample_aspect_ratio(reader)
         if reader.flag():  # overscan_info_present_flag
             reader.flag()
@@ -169,9 +173,38 @@ def _vui(reader: BitReader) -> tuple[Fraction, Colour | None, Fraction | None]:
             units_in_tick, time_scale = reader.read(32), reader.read(32)
             if units_in_tick and 0 < time_scale <= 2 * MAX_FRAME_RATE * units_in_tick:
                 frame_rate = Fraction(time_scale, 2 * units_in_tick)
+            reader.flag()  # fixed_frame_rate_flag
+        reordered = _reordered(reader)
     except OutOfBits:
         pass
-    return sar, colour, frame_rate
+    return sar, colour, frame_rate, reordered
+
+
+def _reordered(reader: BitReader) -> int | None:
+    """max_num_reorder_frames, behind the buffering parameters."""
+    buffered = [_skip_hrd(reader) for _ in ("NAL", "VCL") if reader.flag()]
+    if buffered:
+        reader.flag()  # low_delay_hrd_flag
+    reader.flag()  # pic_struct_present_flag
+    if not reader.flag():  # bitstream_restriction_flag
+        return None
+    reader.flag()  # motion_vectors_over_pic_boundaries_flag
+    for _ in range(4):  # max_bytes_per_pic_denom, max_bits_per_mb_denom, log2_max_mv_length_horizontal and _vertical
+        reader.ue()
+    return reader.ue()
+
+
+def _skip_hrd(reader: BitReader) -> None:
+    """Read over hrd_parameters (§E.1.2). Raises OutOfBits, also for more buffers than there can be."""
+    count = reader.ue() + 1
+    if count > 32:
+        raise OutOfBits(f"cpb_cnt_minus1 {count - 1}")
+    reader.skip(8)  # bit_rate_scale, cpb_size_scale
+    for _ in range(count):
+        reader.ue()  # bit_rate_value_minus1
+        reader.ue()  # cpb_size_value_minus1
+        reader.flag()  # cbr_flag
+    reader.skip(20)  # lengths of delays and of time offsets
 
 
 def _sample_aspect_ratio(reader: BitReader) -> Fraction:
