@@ -2,7 +2,8 @@
 
 Law: the log first, the database second, both idempotent; so a crash in between leaves a live row that the next sweep
 ends again. A run is ended under a session number that nobody had, so whoever still writes it is fenced. A session whose
-edge died without a word is lost once no transcoder works on its run.
+edge died without a word is lost once no transcoder works on its run. A planned run that has no log yet gets one that
+holds its end alone: a transcoder on its way would bring the run to life for ever.
 Neighbours: `decisions.ending` says when, `sessions` and `registry` end runs at once where they must.
 """
 
@@ -42,11 +43,14 @@ class Endings:
     async def end(self, run: RunId) -> None:
         """End `run` in the log and in the database, unless it has ended. Raises LogError, DatabaseError."""
         async with self._locks.setdefault(run, asyncio.Lock()):
-            if await self._end_in_log(run):
+            while (planned := await self._end_in_log(run)) is not None:
                 async with self._database.write() as tx:
+                    if not planned and await tx.runs.plan(run) is not None:
+                        continue  # allocated meanwhile: its log needs an end
                     if await tx.runs.end(run, unix_ms()):
                         metrics.RUNS_ENDED.inc()
                         _log.info("run ended", extra={"run": run})
+                    return
 
     async def forget_lost_runs(self) -> None:
         """Once, at the start: a run that is live in the database and not the newest in the log is gone with its log.
@@ -113,16 +117,17 @@ class Endings:
             flush_ms=round(self._settings.flush_within_s * 1000),
         )
 
-    async def _end_in_log(self, run: RunId) -> bool:
-        """Whether the log has the run's end (or knows no such run). False: the row says that it ended already."""
+    async def _end_in_log(self, run: RunId) -> bool | None:
+        """Whether the run is planned, now that its log has an end. None: the row says that it ended already."""
         above = 0
         while True:
             async with self._database.write() as tx:
                 number = await tx.runs.raise_number(run, above)
+                planned = await tx.runs.plan(run) is not None
             if number is None:
-                return False
+                return None
             try:
-                await self._append_end(run, Claim(Epoch(number, 1), new_session_id(), new_session_id()))
+                await self._append_end(run, Claim(Epoch(number, 1), new_session_id(), new_session_id()), planned)
             except (NoRun, RunEnded):
                 pass
             except Fenced as fenced:
@@ -131,10 +136,10 @@ class Endings:
                     raise
                 above = fenced.epoch.session
                 continue
-            return True
+            return planned
 
-    async def _append_end(self, run: RunId, claim: Claim) -> None:
-        taken = await self._log.takeover(run, claim, 0)
+    async def _append_end(self, run: RunId, claim: Claim, planned: bool) -> None:
+        taken = await self._log.takeover(run, claim, 0, open_new=planned)
         await self._log.wait(run)
         if taken.published < taken.n:
             await self._log.publish(run, claim, taken.n)

@@ -73,6 +73,9 @@ class FakeLog:
         return next((e for e in log.staged[: log.published] if isinstance(e, End)), None)
 
     async def takeover(self, run: RunId, claim: Claim, floor: int, *, open_new: bool = False) -> Taken:
+        if open_new and not self.broken and run not in self.runs:
+            self.open(run, claim)
+            return Taken(0, 0, "")
         log = self._run(run)
         if any(isinstance(e, End) for e in log.staged):
             raise RunEnded

@@ -6,10 +6,10 @@ import pytest
 
 from headrace.control import endings
 from headrace.core.broadcast import Claim, End, Epoch, Hold, RunId, StreamId
-from headrace.livelog.base import Fenced
+from headrace.livelog.base import Fenced, RunEnded, Taken
 from headrace.runtime.aio.clock import unix_ms
-from headrace.wire.control import ReleaseReason
-from tests.unit.control.support import Control, control
+from headrace.wire.control import Allocated, ReleaseReason
+from tests.unit.control.support import SOURCE, Control, control
 from tests.unit.control.test_sessions import on_air, publish
 
 
@@ -151,7 +151,7 @@ async def test_a_fence_that_rises_all_the_time_is_left_to_its_owner(
     stream, run = await lost_run(parts)
     number = 40
 
-    async def takeover(*_: object) -> None:
+    async def takeover(*_: object, **__: object) -> None:
         nonlocal number
         number += 10
         raise Fenced(Epoch(number, 1))
@@ -177,6 +177,43 @@ async def test_a_deleted_streams_run_ends_even_when_the_log_was_away(parts: Cont
     parts.log.broken = False
     await parts.endings.sweep()
     assert parts.log.end_of(opened.run) == End(900)
+
+
+async def test_a_run_that_ended_before_its_transcoder_came_does_not_come_alive(parts: Control) -> None:
+    stream, key = await parts.stream()
+    opened = await publish(parts, key)
+    await parts.sessions.allocate(opened.session_id, SOURCE)
+    await parts.registry.delete(stream)
+    late = Claim(Epoch(opened.session, 1), opened.session_id, "w")
+    with pytest.raises((Fenced, RunEnded)):
+        await parts.log.takeover(opened.run, late, 0, open_new=True)
+    assert parts.log.end_of(opened.run) == End(0)
+
+
+async def test_a_run_that_is_allocated_while_it_is_ended_does_not_come_alive(
+    parts: Control, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, key = await parts.stream()
+    opened = await publish(parts, key)
+    takeover = parts.log.takeover
+    allocated: list[Allocated] = []
+
+    async def meanwhile(run: RunId, claim: Claim, floor: int, *, open_new: bool = False) -> Taken:
+        if not allocated:
+            allocated.append(await parts.sessions.allocate(opened.session_id, SOURCE))
+        return await takeover(run, claim, floor, open_new=open_new)
+
+    monkeypatch.setattr(parts.log, "takeover", meanwhile)
+    await parts.endings.end(opened.run)
+    assert allocated
+    assert parts.log.end_of(opened.run) == End(0)
+
+
+async def test_a_run_that_was_never_planned_leaves_nothing_in_the_log(parts: Control) -> None:
+    _, key = await parts.stream()
+    opened = await publish(parts, key)
+    await parts.sessions.release(opened.session_id, ReleaseReason.FAILED, flushed=True)
+    assert parts.log.runs == {}
 
 
 async def test_a_restart_with_an_empty_log_ends_what_was_live(tmp_path: Path) -> None:

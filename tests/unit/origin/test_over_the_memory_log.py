@@ -69,3 +69,17 @@ async def test_an_origin_that_comes_late_says_the_same_and_every_listed_segment_
         assert all(b"ENDLIST" in body for url, body in ended.items() if "/s1/r1/" in url)
         for origin in (early, late):
             origin.stop()
+
+
+async def test_a_run_that_ended_before_it_began_has_nothing_to_see() -> None:
+    log = MemoryLog()
+    await log.takeover(RUN, CLAIM, 0, open_new=True)
+    await log.set_current(StreamId("s1"), RUN)
+    await Writer(log).append(End(0))
+    origin = build(OriginSettings(), log=log)
+    async with asyncio.timeout(3), asyncio.TaskGroup() as group:
+        running = group.create_task(origin.run())
+        for url in ("/live/s1/index.m3u8", f"{BASE}/index.m3u8", f"{BASE}/720p/index.m3u8"):
+            reply = await ask(origin.http_app, url)
+            assert (reply.status, b"ended before" in reply.body) == (404, True)
+        running.cancel()
