@@ -100,7 +100,8 @@ class Sessions:
 
     async def _open(self, app: str, key: StreamKey, edge: str, peer: str) -> OpenedSession:
         if app != APP:
-            raise Refused(Reason.UNKNOWN_APP, f"There is no application {app!r} here: use {APP!r}.")
+            # Without its name: encoders that are set up wrongly send the stream key in it.
+            raise Refused(Reason.UNKNOWN_APP, f"There is no such application here: use {APP!r}.")
         deadline_s = monotonic_s() + self._closing_wait_s
         while True:
             try:

@@ -45,6 +45,19 @@ async def test_an_unknown_application_and_an_unknown_key_are_told_apart(parts: C
     assert await refusal(parts, StreamKey("sk_wrong")) is Reason.BAD_KEY
 
 
+async def test_a_stream_key_in_the_applications_name_is_not_repeated(
+    parts: Control, caplog: pytest.LogCaptureFixture
+) -> None:
+    _, key = await parts.stream()
+    with pytest.raises(Refused) as caught:
+        await parts.sessions.open_session(f"live/{key.reveal()}", key, "edge-1", PEER)
+    assert key.reveal() not in str(caught.value)
+    assert key.reveal() not in caplog.text
+    with pytest.raises(Refused) as caught:
+        await parts.sessions.open_session("a\n" * 30_000, key, "edge-1", PEER)
+    assert len(str(caught.value)) < 100
+
+
 async def test_a_second_publisher_is_refused_by_the_streams_name(parts: Control) -> None:
     _, key = await parts.stream("Main stage")
     await publish(parts, key)
