@@ -4,11 +4,9 @@ A process, because then it can be killed as an encoder dies, and because nothing
 Run as `python -m tests.support.publishers URL FILE realtime|fast`.
 """
 
-import fcntl
 import os
 import socket
 import sys
-import termios
 import time
 from enum import StrEnum
 from pathlib import Path
@@ -63,16 +61,27 @@ def main(url: str, file: str, pace: str) -> None:
 
 
 def _until_delivered() -> None:
-    """Wait until the server's machine has all that this process has sent, and let the goodbye wait for nothing.
+    """Wait until the server, on this machine, has read all that was sent, and let the goodbye wait for nothing.
 
     Closing a socket on which something lies unread, such as an acknowledgement, throws away what is not delivered.
     """
     (fd,) = [int(entry.name) for entry in Path("/proc/self/fd").iterdir() if entry.is_socket()]
     with socket.socket(fileno=os.dup(fd)) as connection:
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        until = time.monotonic() + DELIVER_S
-        while time.monotonic() < until and any(fcntl.ioctl(connection, termios.TIOCOUTQ, bytes(4))):
-            time.sleep(0.02)
+        port = f":{connection.getsockname()[1]:04X}"
+    until = time.monotonic() + DELIVER_S
+    while time.monotonic() < until and _on_the_way(port):
+        time.sleep(0.02)
+
+
+def _on_the_way(port: str) -> bool:
+    """Whether anything sent from `port` is not acknowledged yet, or not read yet at the other end."""
+    for row in Path("/proc/self/net/tcp").read_text().splitlines()[1:]:
+        _, here, there, _, queues, *_ = row.split()
+        to_send, to_read = (int(queue, 16) for queue in queues.split(":"))
+        if (here.endswith(port) and to_send) or (there.endswith(port) and to_read):
+            return True
+    return False
 
 
 if __name__ == "__main__":
