@@ -53,15 +53,15 @@ class Endings:
                     return
 
     async def forget_lost_runs(self) -> None:
-        """Once, at the start: a run that is live in the database and not the newest in the log is gone with its log.
+        """Once, at the start: end the runs that went with their log.
 
-        A memory log begins empty, so after a restart of one machine that is every run; with a log that outlives control
-        the runs that edges still feed go on.
+        With a log that lived in the process before, that is every run. With one that outlives control the runs that
+        edges feed or still describe go on; only what is planned and not the newest in the log is gone.
         """
         async with self._database.read() as tx:
             live = await tx.runs.all_live()
         for run in live:
-            if run.planned and await self._log.current(run.stream) != run.id:
+            if self._log.in_process or (run.planned and await self._log.current(run.stream) != run.id):
                 await self.end(run.id)
 
     async def sweep_for_ever(self) -> None:

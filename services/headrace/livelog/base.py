@@ -130,6 +130,10 @@ class LogFull(LogError):
 class Entries(Protocol):
     """The entries of runs. All calls have deadlines of their own and raise LogError."""
 
+    @property
+    def in_process(self) -> bool:
+        """Whether it lives in this process alone: with that ends every run, and every service that feeds one."""
+
     async def takeover(self, run: RunId, claim: Claim, floor: int, *, open_new: bool = False) -> Taken:
         """Make `claim` the run's fence. `floor`: ticks already promised durable. `open_new`: create an unknown run.
 

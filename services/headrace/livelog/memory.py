@@ -34,6 +34,11 @@ class MemoryLog:
         self._ended_s: dict[RunId, float] = {}
         self._current: dict[StreamId, RunId] = {}
 
+    @property
+    def in_process(self) -> bool:
+        """As `Entries.in_process`."""
+        return True
+
     async def run(self) -> None:
         """Forget ended runs in time, until cancelled."""
         while True:

@@ -57,7 +57,8 @@ class RunLog:
 class FakeLog:
     """The part of a live log that control uses, in memory. `broken`: every call fails."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, in_process: bool = False) -> None:
+        self.in_process = in_process
         self.runs: dict[RunId, RunLog] = {}
         self.newest: dict[StreamId, RunId] = {}
         self.broken = False
@@ -189,12 +190,12 @@ def exists(file: Path) -> bool:
 
 
 @asynccontextmanager
-async def control(folder: Path, **settings: float) -> AsyncIterator[Control]:
+async def control(folder: Path, *, in_process: bool = False, **settings: float) -> AsyncIterator[Control]:
     """Control on a fresh database in `folder` (or on the one that is there), with some settings of its own."""
     url = f"sqlite+aiosqlite:///{folder}/control.sqlite3"
     chosen = ControlSettings(database_url=url, api_key=SecretStr(API_KEY)).model_copy(update=settings)
     await _lay_out(folder / "control.sqlite3", url)
-    database, log, clock = Database(url), FakeLog(), Clock()
+    database, log, clock = Database(url), FakeLog(in_process=in_process), Clock()
     fleet = Fleet(chosen.fleet_silence_s, clock)
     endings = Endings(chosen, database, log, fleet)
     try:

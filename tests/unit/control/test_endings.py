@@ -216,7 +216,20 @@ async def test_a_run_that_was_never_planned_leaves_nothing_in_the_log(parts: Con
     assert parts.log.runs == {}
 
 
-async def test_a_restart_with_an_empty_log_ends_what_was_live(tmp_path: Path) -> None:
+async def test_a_restart_of_one_machine_ends_every_run_whatever_it_was_doing(tmp_path: Path) -> None:
+    async with control(tmp_path, in_process=True) as parts:
+        parts.report()
+        (live, live_key), (describing, describing_key) = await parts.stream("a"), await parts.stream("b")
+        await on_air(parts, live_key, 900)
+        await publish(parts, describing_key)
+    async with control(tmp_path, in_process=True) as parts:
+        await parts.endings.forget_lost_runs()
+        for stream, key in ((live, live_key), (describing, describing_key)):
+            assert await parts.state(stream) == "idle"
+            await publish(parts, key)
+
+
+async def test_a_restart_beside_a_log_that_forgot_ends_what_was_in_it(tmp_path: Path) -> None:
     async with control(tmp_path) as parts:
         parts.report()
         stream, key = await parts.stream()
@@ -230,7 +243,8 @@ async def test_a_restart_with_an_empty_log_ends_what_was_live(tmp_path: Path) ->
 async def test_a_restart_beside_a_log_that_lives_ends_nothing(tmp_path: Path) -> None:
     async with control(tmp_path) as parts:
         parts.report()
-        stream, key = await parts.stream()
-        await on_air(parts, key, 900)
+        (live, live_key), (describing, describing_key) = await parts.stream("a"), await parts.stream("b")
+        await on_air(parts, live_key, 900)
+        await publish(parts, describing_key)
         await parts.endings.forget_lost_runs()
-        assert await parts.state(stream) == "live"
+        assert await parts.state(live) == await parts.state(describing) == "live"
