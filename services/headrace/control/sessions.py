@@ -25,6 +25,7 @@ from headrace.wire.control import Allocated, OpenedSession, ReleaseReason
 from headrace.wire.types import plan_from_bytes, plan_to_bytes
 
 APP = "live"
+MAX_CONFLICTS = 10  # each means that another publish was faster, and the next look sees it: more is a database's fault
 POLL_S = 0.1  # how often a waiting publish looks again; works on any replica, and 50 looks are all that it gets
 
 _log = logger(__name__)
@@ -103,6 +104,7 @@ class Sessions:
             # Without its name: encoders that are set up wrongly send the stream key in it.
             raise Refused(Reason.UNKNOWN_APP, f"There is no such application here: use {APP!r}.")
         deadline_s = monotonic_s() + self._closing_wait_s
+        conflicts = 0
         while True:
             try:
                 async with self._database.write() as tx:
@@ -117,9 +119,10 @@ class Sessions:
                     raise Refused(Reason.BUSY, f"The stream “{stream.name}” is already being published.")
                 if answer is Answer.REPLACE and stream.live is not None:
                     await self._endings.end(stream.live.id)
-            except Conflict:
-                continue  # somebody else was faster; the next look sees them
             except (DatabaseError, LogError) as error:
+                conflicts += isinstance(error, Conflict)
+                if isinstance(error, Conflict) and conflicts < MAX_CONFLICTS:
+                    continue
                 raise Refused(Reason.UNAVAILABLE, "The service is not available, try again in a moment.") from error
             if answer is Answer.WAIT:
                 await asyncio.sleep(POLL_S)

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from headrace.control.db import Conflict
+from headrace.control.db.runs import Runs
 from headrace.core.broadcast import Claim, End, Epoch, Refused, StreamKey
 from headrace.core.broadcast.refusals import Reason
 from headrace.wire.control import OpenedSession, ReleaseReason
@@ -104,6 +106,18 @@ async def test_of_many_returns_to_a_lost_run_exactly_one_is_accepted(parts: Cont
     assert refused == [Reason.BUSY] * 3
     assert accepted[0].run != old.run
     assert len([e for e in parts.log.runs[old.run].staged if isinstance(e, End)]) == 1
+
+
+async def test_a_database_that_always_finds_a_conflict_makes_a_publish_unavailable(
+    parts: Control, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def conflict(*_: object) -> None:
+        raise Conflict("somebody else was faster")
+
+    _, key = await parts.stream()
+    monkeypatch.setattr(Runs, "start", conflict)
+    async with asyncio.timeout(5):
+        assert await refusal(parts, key) is Reason.UNAVAILABLE
 
 
 async def test_a_publisher_that_ends_ends_the_run_and_the_next_starts_a_new_one(parts: Control) -> None:
