@@ -1,6 +1,8 @@
 """Decoding by itself: whatever the source does not say or has damaged, no picture is lost that FFmpeg can give."""
 
 import re
+from collections import Counter
+from collections.abc import Callable
 from dataclasses import replace
 from fractions import Fraction
 
@@ -78,3 +80,53 @@ def test_every_picture_comes_out_though_the_source_does_not_say_how_it_reorders(
     pictures = [picture for frame in frames for picture in decoding.decode(frame)] + decoding.flush()
     assert [picture.pts for picture in pictures] == [index * FRAME for index in range(COUNT)]
     assert counted == []
+
+
+def bad_lengths(data: bytes) -> bytes:
+    return b"\xff\xff\xff\xff" + data[4:]
+
+
+def half(data: bytes) -> bytes:
+    return data[: len(data) // 2]
+
+
+def damaged(frames: list[Frame], index: int, damage: Callable[[bytes], bytes]) -> list[Frame]:
+    return [frame._replace(data=damage(frame.data)) if i == index else frame for i, frame in enumerate(frames)]
+
+
+@pytest.mark.parametrize("damage", [bad_lengths, half, lambda data: data[:5] + bytes(len(data) - 5)])
+def test_decoding_goes_on_after_a_damaged_picture(damage: Callable[[bytes], bytes]) -> None:
+    config, frames = encoded("keyint=infinite:bframes=2")
+    counted: list[str] = []
+    decoding = decoder(config, counted)
+    pictures = [picture for frame in damaged(frames, 10, damage) for picture in decoding.decode(frame)]
+    pictures += decoding.flush()
+    assert [picture.pts for picture in pictures] == [index * FRAME for index in range(COUNT)]
+    assert [picture.pts for picture in pictures if picture.keyframe] == [0]
+    assert len({id(picture.image) for picture in pictures}) >= COUNT - 1
+    assert counted == ["video_undecodable"]
+
+
+@pytest.mark.parametrize("keyframe", [0, 1, 2])
+def test_a_lost_keyframe_keeps_its_place_and_all_others_theirs(keyframe: int) -> None:
+    config, frames = encoded("keyint=20:min-keyint=20:bframes=2:scenecut=0")
+    index = [i for i, frame in enumerate(frames) if frame.keyframe][keyframe]
+    counted: list[str] = []
+    decoding = decoder(config, counted)
+    pictures = [picture for frame in damaged(frames, index, bad_lengths) for picture in decoding.decode(frame)]
+    pictures += decoding.flush()
+    assert [picture.pts for picture in pictures] == [index * FRAME for index in range(COUNT)]
+    assert [picture.pts // FRAME for picture in pictures if picture.keyframe] == [0, 20, 40]
+    assert Counter(counted) == {"video_undecodable": 20}
+
+
+def test_the_last_picture_goes_on_for_as_long_as_no_keyframe_comes() -> None:
+    config, frames = encoded("keyint=20:min-keyint=20:bframes=2:scenecut=0")
+    decoding = decoder(config, [])
+    late = 0
+    shown = 0
+    for i, frame in enumerate(damaged(frames[:21], 20, bad_lengths) + frames[21:40] * 50):
+        for picture in decoding.decode(frame._replace(pts=frame.pts if i < 21 else i * FRAME)):
+            shown = picture.pts
+        late = max(late, i * FRAME - shown)
+    assert late <= 33 * FRAME

@@ -180,9 +180,11 @@ def test_damaged_pictures_cost_no_more_than_the_rest_of_their_gop(plain: Clip) -
     frames = [f._replace(data=b"\x00\x00\xff\xff" + f.data[4:]) if f is hurt else f for f in plain.frames]
     output = work(begin_of(plain.plan(SMALL), plain.source), frames)
     assert (output.failed, output.done) == ("", True)
-    assert output.counted["video_undecodable"] >= 1
+    assert output.counted["video_undecodable"] == 1
     check_times(output, "180p", plain)
-    assert {*range(40), *range(60, 125)} - set(numbers(decoded_video(output.stream("180p")))) <= {38, 39}
+    # Until the next keyframe pictures are made from what is left of those before them: they may say anything.
+    sound = [one for one in decoded_video(output.stream("180p")) if not 38 <= one[0] // 3600 < 60]
+    assert numbers(sound) == [*range(38), *range(60, 125)]
 
 
 def test_garbage_for_sound_is_counted_and_becomes_silence(plain: Clip) -> None:

@@ -1,8 +1,6 @@
 """A worker process with sources that are not as they should be: uneven, damaged, or wrongly described."""
 
-from dataclasses import replace
 from itertools import pairwise
-from pathlib import Path
 
 import pytest
 
@@ -36,3 +34,29 @@ def test_pictures_seconds_apart_leave_no_hole_in_the_sound(clip: Clip) -> None:
     assert output.done, output.failed
     assert output.gaps == {}
     assert all(a.part.end == b.part.start for a, b in pairwise(output.parts["audio"]))
+
+
+def test_a_keyframe_that_cannot_be_decoded_leaves_all_rungs_in_step(clip: Clip) -> None:
+    frames = list(clip.frames)
+    keyframes = [i for i, frame in enumerate(frames) if frame.kind is Kind.VIDEO and frame.keyframe]
+    lost = frames[keyframes[2]]
+    frames[keyframes[2]] = lost._replace(data=b"\xff\xff\xff\xff" + lost.data[4:])
+    plan = clip.plan("source+auto")
+    output = work(begin_of(plan, clip.source), frames)
+    assert output.done, output.failed
+    starts = [
+        [(part.part.msn, part.part.start) for part in output.parts[rung.name] if not part.part.part]
+        for rung in plan.video
+    ]
+    assert len(starts) > 1
+    assert starts == [[(0, 0), (1, 180_000), (2, 360_000)]] * len(starts)
+
+
+def test_a_damaged_picture_of_a_long_gop_costs_one_picture(clip: Clip) -> None:
+    frames = [frame for frame in clip.frames if frame.kind is Kind.VIDEO]
+    hit = frames[40]
+    assert not hit.keyframe
+    frames[40] = hit._replace(data=hit.data[: len(hit.data) // 2])
+    output = work(begin_of(clip.plan("auto"), clip.source), frames)
+    assert output.done, output.failed
+    assert output.counted == {"video_undecodable": 1}

@@ -182,7 +182,11 @@ def _vui(reader: BitReader) -> tuple[Fraction, Colour | None, Fraction | None, i
 
 def _reordered(reader: BitReader) -> int | None:
     """max_num_reorder_frames, behind the buffering parameters."""
-    buffered = [_skip_hrd(reader) for _ in ("NAL", "VCL") if reader.flag()]
+    buffered = False
+    for _ in ("NAL", "VCL"):
+        if reader.flag():
+            _skip_hrd(reader)
+            buffered = True
     if buffered:
         reader.flag()  # low_delay_hrd_flag
     reader.flag()  # pic_struct_present_flag
