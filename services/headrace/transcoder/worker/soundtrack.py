@@ -42,7 +42,7 @@ class SoundPackager:
         self._config = config
         self._cutter = AudioCutter(rung, position)
         self._send = send
-        self._units: deque[AacFrame] = deque()
+        self._units: deque[AacFrame] = deque()  # those that the cutter took, and has not given a part
 
     @property
     def init(self) -> Init:
@@ -54,7 +54,8 @@ class SoundPackager:
 
     def push(self, unit: AacFrame, samples: int) -> None:
         """The next unit, `samples` long."""
-        self._units.append(unit)
+        if self._cutter.takes(unit.sample):
+            self._units.append(unit)
         if len(self._units) * self._rung.frame_samples > FURTHEST_S * self._rung.sample_rate:
             raise SoundRunsAway(f"sound is {FURTHEST_S} s ahead of the pictures")
         self._emit(self._cutter.push(unit.sample, samples))
@@ -77,11 +78,7 @@ class SoundPackager:
                 self._send(made(self._rung.name, part, True, self._encoder, self._fragment(part)))
 
     def _fragment(self, part: AudioPart) -> bytes:
-        samples = []
-        for sample, duration in part.units:
-            while (unit := self._units.popleft()).sample != sample:
-                pass  # the cutter had no place for it
-            samples.append(cmaf.Sample(unit.data, duration))
+        samples = [cmaf.Sample(self._units.popleft().data, unit.samples) for unit in part.units]
         base = part.units[0].sample + MEDIA_ORIGIN_S * self._rung.sample_rate
         return cmaf.fragment(sequence(part.msn, part.part), base, samples)
 

@@ -71,9 +71,13 @@ class AudioCutter:
         self._reached = tick
         return self._settle()
 
+    def takes(self, sample: int) -> bool:
+        """Whether a unit at `sample` has a place: else it came after its part had gone, or out of order."""
+        return sample >= self._heard
+
     def push(self, sample: int, samples: int) -> list[AudioPart | GapPart]:
         """There is an access unit of `samples` from `sample` on, in the rung's own samples since timeline 0."""
-        if sample < self._heard:
+        if not self.takes(sample):
             if self._begun:
                 self.dropped += 1
             else:
