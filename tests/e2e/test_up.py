@@ -121,6 +121,16 @@ def test_a_missing_extra_is_one_sentence(tmp_path: Path, module: str, extra: str
     assert f"headrace[{extra}]" in sentence
 
 
+def test_what_a_service_finds_out_in_its_task_is_a_sentence_too(tmp_path: Path) -> None:
+    """Sockets with a name that no socket can have; gRPC adds words of its own."""
+    long = f"from headrace.standalone import sockets; sockets.PREFIX = {'x' * 120!r}; "
+    start = [sys.executable, "-c", long + "from headrace.cli import main; main()", "up"]
+    with Process([*start, "--data", str(tmp_path), "--rtmp", "127.0.0.1:0", "--http", "127.0.0.1:0"]) as process:
+        assert process.wait(20) == 1
+        assert process.lines[-1].startswith("headrace: cannot listen for gRPC")
+    assert "Traceback" not in process.output
+
+
 def refusal(*options: str, command: list[str] | None = None) -> str:
     """What a start that must fail says; it fails soon, in one line."""
     with Process([*command, *options] if command else [str(HEADRACE), "up", *options]) as process:

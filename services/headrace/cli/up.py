@@ -40,7 +40,7 @@ def up(
 
 def _split(option: str, text: str) -> tuple[str, int]:
     host, _, port = text.rpartition(":")
-    if not host or not port.isdigit() or int(port) > 65_535:
+    if not host or not (port.isascii() and port.isdigit()) or int(port) > 65_535:
         raise CannotStart(f"{option} {text}: HOST:PORT is needed")
     return host.strip("[]"), int(port)
 

@@ -59,8 +59,9 @@ def listen_tcp(host: str, port: int, what: str) -> socket.socket:
         except OSError:
             sock.close()
             raise
-    except OSError as error:
-        raise CannotStart(f"cannot listen for {what} on {host}:{port}: {error.strerror or error}") from error
+    except (OSError, UnicodeError) as error:  # a name that cannot be one is no OSError
+        why = getattr(error, "strerror", None) or error
+        raise CannotStart(f"cannot listen for {what} on {host}:{port}: {why}") from error
     sock.setblocking(False)
     return sock
 

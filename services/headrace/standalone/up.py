@@ -6,7 +6,6 @@ to read that the runs are over. Neighbours: `cli.up` prints what `Started` says.
 
 import asyncio
 import contextlib
-import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,11 +16,13 @@ from headrace.control import service as control_service
 from headrace.edge import service as edge_service
 from headrace.livelog.memory import MemoryLog
 from headrace.origin import service as origin_service
+from headrace.runtime.aio.tasks import task_group
 from headrace.runtime.lifecycle import listen_tcp, serve_http
 from headrace.standalone.data import DataDirectory
 from headrace.standalone.demo import demo_stream, publish_demo
 from headrace.standalone.http import OnePort
 from headrace.standalone.settings import Address, UpSettings
+from headrace.standalone.sockets import socket_directory
 from headrace.transcoder import service as transcoder_service
 
 LINGER_S = 1.0  # players ask every second or two; most of them read the ENDLIST
@@ -39,24 +40,24 @@ class Started:
 
 
 async def up(settings: UpSettings, stopping: asyncio.Event, on_started: Callable[[Started], None]) -> None:
-    """Run everything until `stopping` is set. Raises CannotStart."""
-    data = DataDirectory(settings.data)
-    try:
-        with tempfile.TemporaryDirectory(prefix="headrace-") as sockets:
-            await _up(settings, data, Path(sockets), stopping, on_started)
-    finally:
-        data.close()
+    """Run everything until `stopping` is set. Raises HeadraceError, one of its services' as itself."""
+    with contextlib.ExitStack() as closing:
+        data = closing.enter_context(contextlib.closing(DataDirectory(settings.data)))
+        sockets = closing.enter_context(socket_directory())
+        await _up(settings, data, sockets, closing, stopping, on_started)
 
 
 async def _up(
     settings: UpSettings,
     data: DataDirectory,
     sockets: Path,
+    closing: contextlib.ExitStack,
     stopping: asyncio.Event,
     on_started: Callable[[Started], None],
 ) -> None:
     api_key, key_is_new = data.api_key()
-    http_sock = listen_tcp(settings.http.host, settings.http.port, "HTTP")
+    await control_service.migrate(data.database_url)
+    http_sock = closing.enter_context(listen_tcp(settings.http.host, settings.http.port, "HTTP"))
     http_url = f"http://{Address(settings.http.host, http_sock.getsockname()[1])}"
     control_target, transcoder_target = f"unix:{sockets}/control", f"unix:{sockets}/transcoder"
 
@@ -82,11 +83,10 @@ async def _up(
         public_rtmp_url=rtmp_url,
         public_http_url=http_url,
     )
-    await control_service.migrate(control_settings.database_url)
     control = control_service.build(control_settings, log=log)
     origin = origin_service.build(origin_service.OriginSettings(), log=log)
 
-    async with asyncio.TaskGroup() as group:
+    async with task_group() as group:
         start = group.create_task
         serving = start(serve_http(OnePort(control.http_app, origin.http_app), http_sock))
         behind = [start(log.run()), start(origin.run()), start(control.run()), serving]

@@ -85,6 +85,7 @@ def test_the_key_comes_from_the_option_then_the_environment_then_the_file(
     [
         (["streams", "create", "x", "--api-key", "k"], "headrace: the profile is wrong"),
         (["up", "--rtmp", "nonsense"], "headrace: --rtmp nonsense: HOST:PORT is needed"),
+        (["up", "--http", "h:²"], "headrace: --http h:²: HOST:PORT is needed"),
         (["publish", "/none.mp4", "--to", "rtmp://h/live/k"], "headrace: /none.mp4: No such file or directory"),
     ],
 )
