@@ -41,6 +41,10 @@ def test_the_configuration_follows_from_the_plan_and_not_from_the_number_of_thre
     assert one.config.codec_string.startswith("avc1.64")
 
 
+def test_a_rung_of_a_gbr_source_does_not_say_that_it_is_gbr() -> None:
+    assert VideoEncoder(RUNG, Colour(1, 13, 0, True)).config.picture.colour == Colour(1, 13, 2, False)
+
+
 def test_only_what_is_decided_is_an_idr_whatever_types_the_source_had() -> None:
     forces = [Force.IDR] + [Force.NOTHING] * 300 + [Force.IDR] + [Force.NOTHING] * 10
     samples = encoded(forces, av.video.frame.PictureType.I)

@@ -23,6 +23,7 @@ from headrace.core.media import TICKS_PER_S
 LOOKAHEAD_PICTURES = 10
 PIXELS_PER_THREAD = 1920 * 1080 * 30  # pixels/s that one slow core encodes with x264's veryfast
 MAX_THREADS = 8
+GBR, UNSPECIFIED = 0, 2  # matrices, ISO/IEC 23091-2; the first is for 4:4:4 alone (H.264 §E.2.1)
 _X264 = f"keyint=infinite:scenecut=0:open-gop=0:bframes=2:rc-lookahead={LOOKAHEAD_PICTURES}"
 
 
@@ -45,7 +46,8 @@ class Coded(NamedTuple):
 class VideoEncoder:
     """libx264 for one rung. `config` is its avcC record, known before the first picture.
 
-    `colour` is what the source says of its colours; they are not changed, so the rung says the same.
+    `colour` is what the source says of its colours; they are not changed, so the rung says the same, but of a source in
+    GBR, which its pictures are not any more.
     """
 
     def __init__(self, rung: VideoRung, colour: Colour | None) -> None:
@@ -62,7 +64,7 @@ class VideoEncoder:
         if colour is not None:
             context.color_primaries = colour.primaries
             context.color_trc = colour.transfer
-            context.colorspace = colour.matrix
+            context.colorspace = UNSPECIFIED if colour.matrix == GBR else colour.matrix
         context.options = {
             "preset": encoding.preset,
             "profile": "high",
