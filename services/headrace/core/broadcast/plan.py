@@ -20,6 +20,7 @@ AAC_RATE = 48_000
 AAC_SAMPLES = 1024
 GRID_SLACK = 250 * TICKS_PER_MS  # a source GOP this much shorter than D still makes a segment
 SLOW_RATE = Fraction(18)  # below this rate parts of a third of a second hold too few frames
+LONGEST_PART_S = Fraction(1)
 LONGEST_FILL = 200 * TICKS_PER_MS
 SLACK_MS = 2  # the rounding of millisecond timestamps, both ways
 
@@ -174,17 +175,21 @@ def _joins_encoded(video: VideoSource, segment: int) -> bool:
 def _part(
     profile: Profile, video: VideoSource, slowest: Fraction, audio_ms: Fraction, *, passthrough_only: bool
 ) -> int:
-    """P = round(p * f) / f: a whole number of the slowest rung's frames."""
+    """P = round(p * f) / f: a whole number of the slowest rung's frames, at most a second long, or half a segment."""
     # PART-TARGET is an access unit longer than P: with long units P grows until it is 85 % of PART-TARGET all the same.
     least_s = (85 * (audio_ms + SLACK_MS + 1) + 100 * SLACK_MS) / 15_000
     wanted = Fraction(profile.part_ms, 1000)
+    longest = min(LONGEST_PART_S, max(wanted, Fraction(profile.segment_s, 2)))
     if slowest < SLOW_RATE:
-        wanted = Fraction(1)
+        wanted = longest
     spread = max(video.intervals) - min(video.intervals) if video.intervals else 0
     if passthrough_only and spread > Fraction(15, 100) * profile.part_ms * TICKS_PER_MS - 18 * TICKS_PER_MS:
-        wanted = Fraction(1)
-    frames = max(2, round(wanted * slowest), _ceil(least_s * slowest))
-    return round(Fraction(frames) / slowest * TICKS_PER_S)
+        wanted = longest
+    # Where no whole frame fits, parts go by what fills the time between two: repeats, or gaps in the list.
+    rate = max(slowest, 1 / longest)
+    fitting = int((longest + Fraction(SLACK_MS, 1000)) * rate)
+    frames = max(min(max(1, round(wanted * rate)), fitting), _ceil(least_s * rate))
+    return round(Fraction(frames) / rate * TICKS_PER_S)
 
 
 def _target_duration(profile: Profile, video: VideoSource, segment: int, cut: Cut) -> int:

@@ -3,7 +3,7 @@
 from fractions import Fraction
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from headrace.core.broadcast import AudioSource, Cut, Plan, Profile, ProfileError, Source, VideoSource, make_plan
@@ -120,6 +120,34 @@ def test_a_part_is_a_whole_number_of_the_slowest_rungs_frames(rate: Fraction, pa
     assert plan.part == part
     assert abs(plan.part_target_ms - target_ms) <= 1
     assert plan.part_hold_back_ms == 3 * plan.part_target_ms
+
+
+@given(
+    st.fractions(Fraction(1, 10), 120, max_denominator=1001),
+    st.sampled_from(["auto", "passthrough", "source+auto"]),
+    st.integers(1, 3),
+    st.lists(st.integers(90, 200_000), max_size=4),
+)
+@settings(max_examples=60)
+def test_however_few_frames_there_are_a_part_is_no_longer_than_a_segment(
+    rate: Fraction, profile: str, segment_s: int, intervals: list[int]
+) -> None:
+    given_source = source(1280, 720, rate, intervals=tuple(intervals))
+    plan = make_plan(Profile.parse({"name": profile, "segment_s": segment_s}), given_source)
+    assert 180 < plan.part <= S + 180
+    assert plan.part_target_ms <= 1000 * plan.target_duration_s
+    assert plan.part_target_ms * 85 * 90 <= 100 * plan.part
+
+
+def test_a_frame_a_second_makes_parts_of_a_second() -> None:
+    for rate, part in (
+        (Fraction(1, 2), 90_000),
+        (Fraction(1), 90_000),
+        (Fraction(3, 2), 60_000),
+        (Fraction(2), 90_000),
+    ):
+        for profile in ("auto", "passthrough"):
+            assert make_plan(Profile.parse(profile), source(rate=rate)).part == part
 
 
 def test_a_ragged_passthrough_source_gets_parts_of_a_second() -> None:

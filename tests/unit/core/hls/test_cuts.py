@@ -11,6 +11,7 @@ from headrace.core.hls.durations import extinf, round_half_up_seconds
 from headrace.core.hls.segmenter import EncodedCutter, PartClosed, Position
 from headrace.core.hls.segmenter.rules import Rules
 from headrace.core.hls.segmenter.segments import Segments
+from tests.support.cuts import assert_playable, encoded, passed, spans
 from tests.support.media_patterns import RATES, TICKS, steady, tick
 
 DAY = 24 * 3600 * TICKS
@@ -111,3 +112,14 @@ def test_a_position_s_own_tick_is_never_cut_again() -> None:
     cuts = Segments(Rules(plan), Position(3, 4, 900_000, 600_000, opened=True))
     assert not cuts.cut(900_000, True, 904_500)
     assert cuts.cut(904_500, True, 909_000)
+
+
+@pytest.mark.parametrize("rate", [Fraction(1, 2), Fraction(1), Fraction(13, 10), Fraction(5, 2), Fraction(27, 10)])
+@pytest.mark.parametrize("profile", ["auto", "passthrough", "source+auto"])
+def test_a_source_of_few_frames_is_playable(rate: Fraction, profile: str) -> None:
+    pattern = steady(rate, 20, [2], reorder=0)
+    plan = pattern.plan(profile)
+    if plan.encoded:
+        assert_playable(plan, spans(encoded(plan, pattern)), pattern.end)
+    if plan.passthrough:
+        assert_playable(plan, passed(plan, pattern), pattern.end)
