@@ -1,23 +1,20 @@
-"""Life and death of a process: its event loop, its signals, its HTTP port.
+"""Life and death of a process: its event loop, its signals, its limits, its ports.
 
 Law: the first SIGINT or SIGTERM asks to stop and everything ends in order; a second one ends the process at once. A
-port that cannot be had is one sentence, not a traceback.
+port that cannot be had is one sentence, not a traceback. Neighbours: `http` serves on one.
 """
 
 import asyncio
 import os
+import resource
 import signal
 import socket
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
-from typing import Any
+from collections.abc import Awaitable, Callable
 
-import uvicorn
 import uvloop
 
 from headrace.core.errors import HeadraceError
 
-HTTP_GRACE_S = 1  # open responses get this long when the server stops
 SECOND_SIGNAL_EXIT = 130
 
 
@@ -28,7 +25,12 @@ class CannotStart(HeadraceError):
 
 
 def run_until_signalled(main: Callable[[asyncio.Event], Awaitable[None]]) -> None:
-    """Run `main(stopping)` on uvloop; `stopping` is set by the first signal. Errors of `main` pass through."""
+    """Run `main(stopping)` on uvloop; `stopping` is set by the first signal. Errors of `main` pass through.
+
+    The process may have as many files open as the system lets it: each connection is one.
+    """
+    _, most_files = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most_files, most_files))
 
     async def with_signals() -> None:
         stopping = asyncio.Event()
@@ -64,33 +66,3 @@ def listen_tcp(host: str, port: int, what: str) -> socket.socket:
         raise CannotStart(f"cannot listen for {what} on {host}:{port}: {why}") from error
     sock.setblocking(False)
     return sock
-
-
-async def serve_http(app: Any, sock: socket.socket) -> None:
-    """Serve an ASGI app on `sock` until cancelled; open responses are given `HTTP_GRACE_S`."""
-    config = uvicorn.Config(
-        app,
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        date_header=True,
-        lifespan="off",
-        timeout_graceful_shutdown=HTTP_GRACE_S,
-        h11_max_incomplete_event_size=64 * 1024,
-    )
-    server = _Server(config)
-    async with asyncio.TaskGroup() as group:
-        serving = group.create_task(server.serve(sockets=[sock]))
-        try:
-            await asyncio.shield(serving)
-        except asyncio.CancelledError:
-            server.should_exit = True
-            await serving
-            raise
-
-
-class _Server(uvicorn.Server):
-    @contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        """Signals are this module's, not the server's."""
-        yield

@@ -17,7 +17,8 @@ from headrace.edge import service as edge_service
 from headrace.livelog.memory import MemoryLog
 from headrace.origin import service as origin_service
 from headrace.runtime.aio.tasks import task_group
-from headrace.runtime.lifecycle import listen_tcp, serve_http
+from headrace.runtime.http import serve_http
+from headrace.runtime.lifecycle import listen_tcp
 from headrace.standalone.data import DataDirectory
 from headrace.standalone.demo import demo_stream, publish_demo
 from headrace.standalone.http import OnePort

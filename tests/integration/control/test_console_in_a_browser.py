@@ -12,7 +12,8 @@ from pydantic import SecretStr
 
 from headrace.control.service import ControlSettings, build, migrate
 from headrace.livelog.memory import MemoryLog
-from headrace.runtime.lifecycle import listen_tcp, serve_http
+from headrace.runtime.http import serve_http
+from headrace.runtime.lifecycle import listen_tcp
 from tests.unit.control.support import API_KEY
 
 CHROMIUM = shutil.which("chromium")

@@ -11,7 +11,8 @@ from headrace.core.broadcast import End, RunId, StreamId
 from headrace.livelog.base import LiveLog
 from headrace.origin.service import build
 from headrace.origin.settings import OriginSettings
-from headrace.runtime.lifecycle import listen_tcp, serve_http
+from headrace.runtime.http import serve_http
+from headrace.runtime.lifecycle import listen_tcp
 from tests.support.runs import PlaybackLog, part_bytes, parts_of, plan_of, read_playlist, start_of, whole_run
 
 PLAN = plan_of()

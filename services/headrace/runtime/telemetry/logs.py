@@ -30,8 +30,10 @@ def configure(level: str = "INFO") -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level)
-    for talkative in ("alembic", "httpx", "uvicorn"):
+    for talkative in ("alembic", "httpx"):
         logging.getLogger(talkative).setLevel(logging.WARNING)
+    # Its warnings are one for each bad request, as fast as a peer sends them.
+    logging.getLogger("uvicorn").setLevel(logging.ERROR)
 
 
 def logger(name: str) -> logging.Logger:

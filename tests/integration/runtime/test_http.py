@@ -1,0 +1,155 @@
+"""Clients of the HTTP port that are slow, silent, rude or too many."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+
+from headrace.runtime import http
+from headrace.runtime.http import MAX_HEAD_BYTES, Limits, serve_http
+from headrace.runtime.lifecycle import listen_tcp
+
+GET = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
+SHORT = Limits(request_s=0.3, idle_s=1.0, stall_s=0.6, connections=100)
+LARGE = 32 << 20  # more than the kernel keeps for a client that does not read
+
+Connect = Callable[[], Any]
+
+
+async def app(scope: Any, receive: Any, send: Any) -> None:
+    """`/large` answers a lot, `/slow` late, everything else at once; bodies are read."""
+    while (message := await receive())["type"] == "http.request" and message["more_body"]:
+        pass
+    if scope["path"] == "/slow":
+        await asyncio.sleep(1.6)
+    body = bytes(LARGE) if scope["path"] == "/large" else b"ok"
+    length = [(b"content-length", str(len(body)).encode())]
+    await send({"type": "http.response.start", "status": 200, "headers": length})
+    await send({"type": "http.response.body", "body": body})
+
+
+@asynccontextmanager
+async def serving(limits: Limits) -> AsyncIterator[Connect]:
+    sock = listen_tcp("127.0.0.1", 0, "HTTP")
+    port = sock.getsockname()[1]
+    opened: list[asyncio.StreamWriter] = []
+
+    async def connect() -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        opened.append(writer)
+        return reader, writer
+
+    async with asyncio.timeout(20), asyncio.TaskGroup() as group:
+        task = group.create_task(serve_http(app, sock, limits))
+        try:
+            yield connect
+        finally:
+            for writer in opened:
+                writer.close()
+            task.cancel()
+
+
+@pytest.fixture
+async def connect(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Connect]:
+    monkeypatch.setattr(http, "LOOK_S", 0.05)
+    async with serving(SHORT) as made:
+        yield made
+
+
+async def closed_after_s(reader: asyncio.StreamReader) -> float:
+    """When the other side closes; what it sends before is thrown away."""
+    began_s = asyncio.get_running_loop().time()
+    try:
+        while await reader.read(1 << 20):
+            pass
+    except ConnectionResetError:
+        pass
+    return asyncio.get_running_loop().time() - began_s
+
+
+@pytest.mark.parametrize(
+    "sent", [b"", b"GET / HTTP/1.1\r\nHost: x\r\nA: ", b"POST / HTTP/1.1\r\nContent-Length: 9\r\n\r\nx"]
+)
+async def test_a_connection_that_asks_nothing_whole_is_closed(connect: Connect, sent: bytes) -> None:
+    reader, writer = await connect()
+    writer.write(sent)
+    assert 0.2 < await closed_after_s(reader) < 5
+
+
+@pytest.mark.parametrize("sent", [b"", b"GET / HT"])
+async def test_a_connection_is_kept_for_the_next_request_and_not_for_ever(connect: Connect, sent: bytes) -> None:
+    reader, writer = await connect()
+    for _ in range(3):
+        writer.write(GET)
+        assert b"200 OK" in await reader.readuntil(b"ok")
+        await asyncio.sleep(0.5)
+    writer.write(sent)
+    assert 0.3 < await closed_after_s(reader) < 5
+
+
+async def test_a_request_that_is_answered_late_is_answered(connect: Connect) -> None:
+    reader, writer = await connect()
+    writer.write(GET.replace(b"/ ", b"/slow "))
+    assert b"200 OK" in await reader.readuntil(b"ok")
+
+
+async def test_pipelined_requests_are_answered(connect: Connect) -> None:
+    reader, writer = await connect()
+    writer.write(GET.replace(b"/ ", b"/slow ") + GET)
+    for _ in range(2):
+        assert b"200 OK" in await reader.readuntil(b"ok")
+
+
+async def test_a_client_that_does_not_read_is_cut_and_a_slow_one_is_not(connect: Connect) -> None:
+    (_, silent), (slow, writer) = await connect(), await connect()
+    for one in (silent, writer):
+        one.write(GET.replace(b"/ ", b"/large "))
+    got = 0
+    while got < LARGE:
+        got += len(await slow.read(1 << 20))
+        await asyncio.sleep(0.05)  # longer in all than a stall may be
+    await asyncio.sleep(0.2)
+    assert silent.transport.is_closing() or await reset(silent)
+
+
+async def reset(writer: asyncio.StreamWriter) -> bool:
+    """Whether the other side has cut the connection, as a further write shows."""
+    for _ in range(20):
+        writer.write(b"x")
+        await asyncio.sleep(0.05)
+        if writer.transport.is_closing():
+            return True
+    return False
+
+
+async def test_headers_without_an_end_are_refused(connect: Connect) -> None:
+    reader, writer = await connect()
+    writer.write(b"GET / HTTP/1.1\r\n" + b"A: b\r\n" * (MAX_HEAD_BYTES // 6 + 1))
+    assert b"400 Bad Request" in await reader.readline()
+
+
+async def test_a_long_body_is_no_long_header(connect: Connect) -> None:
+    reader, writer = await connect()
+    size = 4 * MAX_HEAD_BYTES
+    writer.write(b"POST / HTTP/1.1\r\nContent-Length: %d\r\n\r\n" % size + bytes(size) + GET)
+    for _ in range(2):
+        assert b"200 OK" in await reader.readuntil(b"ok")
+
+
+async def test_beyond_the_limit_there_is_503_and_further_beyond_nothing() -> None:
+    async with serving(Limits(connections=8)) as connect:
+        first = [await connect() for _ in range(7)]
+        for reader, writer in first:
+            writer.write(GET)
+            assert b"200 OK" in await reader.readuntil(b"ok")
+        beyond = [await connect() for _ in range(3)]
+        for reader, writer in beyond:
+            writer.write(GET)
+            assert b"503" in await reader.readline()
+        await asyncio.sleep(0.1)
+        open_ones = [await connect() for _ in range(3)]
+        reader, _ = await connect()
+        assert await reader.read() == b""
+        assert len(open_ones) == 3
