@@ -46,5 +46,11 @@ def variable(name: str) -> str | None:
     return os.environ.get(name)
 
 
+def child_environment() -> dict[str, str]:
+    """The environment without our variables: a child is told what it needs, and no secret."""
+    # Settings are found whatever the case of their names.
+    return {name: value for name, value in os.environ.items() if not name.upper().startswith(PREFIX)}
+
+
 def _sentence(place: tuple[int | str, ...], why: str) -> str:
     return f"{PREFIX}{str(place[0]).upper() if place else 'settings'}: {why}"

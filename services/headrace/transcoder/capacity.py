@@ -12,6 +12,7 @@ from pathlib import Path
 
 from headrace.core.broadcast import Plan, Refused, Source
 from headrace.core.broadcast.refusals import Reason
+from headrace.runtime.config import child_environment
 from headrace.runtime.telemetry.logs import logger
 from headrace.transcoder import metrics
 
@@ -65,7 +66,7 @@ async def measured(file: Path | None) -> int:
     if file is not None and (known := _read(file)):
         return known
     try:
-        total = await asyncio.to_thread(_measure) * USABLE_PERCENT // 100
+        total = await _measure() * USABLE_PERCENT // 100
     except (OSError, subprocess.SubprocessError, ValueError) as error:
         _log.warning("capacity cannot be measured", extra={"why": repr(error)})
         return 0
@@ -75,9 +76,27 @@ async def measured(file: Path | None) -> int:
     return total
 
 
-def _measure() -> int:
-    ran = subprocess.run(MEASURE_COMMAND, capture_output=True, timeout=MEASURE_TIMEOUT_S, check=True)
-    return int(ran.stdout)
+async def _measure() -> int:
+    process = _spawn()
+    try:
+        async with asyncio.timeout(MEASURE_TIMEOUT_S):
+            printed, _ = await asyncio.to_thread(process.communicate)
+    finally:
+        process.kill()  # the thread ends with it, however this one does
+    if process.returncode:
+        raise subprocess.CalledProcessError(process.returncode, MEASURE_COMMAND)
+    return int(printed)
+
+
+def _spawn() -> "subprocess.Popen[bytes]":
+    return subprocess.Popen(
+        MEASURE_COMMAND,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        env=child_environment(),
+        start_new_session=True,
+    )
 
 
 def _read(file: Path) -> int:

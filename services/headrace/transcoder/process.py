@@ -1,8 +1,9 @@
 """The worker's process: started, listened to, and ended for sure.
 
-Law: the child gets one socket and nothing else of ours; it is in a session of its own, so a terminal's Ctrl-C reaches
-only us; and nothing that it does or prints can hold this process up. It is started by `subprocess`, whose vfork copies
-nothing of a large parent and wakes none of gRPC's fork handlers. Neighbours: `work` owns one for each run.
+Law: the child gets one socket and nothing else of ours, no setting and no secret; it is in a session of its own, so a
+terminal's Ctrl-C reaches only us; and nothing that it does or prints can hold this process up. It is started by
+`subprocess`, whose vfork copies nothing of a large parent and wakes none of gRPC's fork handlers.
+Neighbours: `work` owns one for each run.
 """
 
 import asyncio
@@ -14,6 +15,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from typing import IO
 
+from headrace.runtime.config import child_environment
 from headrace.runtime.telemetry.logs import RateLimited, logger
 from headrace.transcoder.pipe import SupervisorEnd
 
@@ -92,5 +94,6 @@ def _spawn(command: Sequence[str], fd: int) -> "subprocess.Popen[bytes]":
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         pass_fds=(fd,),
+        env=child_environment(),
         start_new_session=True,
     )
