@@ -1,14 +1,17 @@
 """Passed-through sound in the parts of the video: late, missing, and in step with its bytes."""
 
+from fractions import Fraction
+
 import pytest
 
-from headrace.core.broadcast import Gap
+from headrace.core.broadcast import AudioSource, Gap
 from headrace.core.codec.aac import AudioSpecificConfig
-from headrace.core.hls.segmenter import Position, Span
+from headrace.core.hls.segmenter import PassthroughCutter, Position, Span
 from headrace.transcoder.pipe import Made, Message
 from headrace.transcoder.worker.audio import AacFrame
 from headrace.transcoder.worker.soundtrack import FURTHEST_S, SoundPackager, SoundRunsAway
 from tests.support.boxes import read_boxes, read_run
+from tests.support.media_patterns import arranged
 from tests.support.runs import plan_of
 
 PART = 30_000
@@ -80,3 +83,28 @@ def test_sound_without_pictures_ends_the_run_before_it_fills_the_memory() -> Non
         packager.push(unit(k), 1024)
     with pytest.raises(SoundRunsAway):
         packager.push(unit(most), 1024)
+
+
+@pytest.mark.parametrize("missing", [3, 6, 9])
+def test_a_short_part_of_the_sound_beside_a_gap_of_the_pictures_is_independent_and_so_allowed(missing: int) -> None:
+    times = [3600 * i for i in range(250) if i < 50 or not 30 <= i % 50 < 30 + missing]
+    pattern = arranged(Fraction(25), times, {i for i, t in enumerate(times) if t % 180_000 == 0}, reorder=0)
+    config = AudioSpecificConfig(48_000, 2).build()
+    plan = pattern.plan("passthrough", AudioSource("mp4a", config, 48_000, 2, 1024))
+    assert plan.passthrough is not None
+    assert plan.audio is not None
+    sent: list[Message] = []
+    packager = SoundPackager(plan.audio, START, "source", config, sent.append)
+    cutter = PassthroughCutter(plan, plan.passthrough, START)
+    for k in range(pattern.end // 1920 + 1):
+        packager.push(unit(k), 1024)
+    for shot in pattern.shots:
+        packager.follow(cutter.push(*shot), cutter.reached)
+    packager.follow(cutter.finish(pattern.end), cutter.reached)
+    packager.finish()
+    parts = [message.part for message in sent if isinstance(message, Made)]
+    assert sum(len(numbers(message)) for message in sent if isinstance(message, Made)) == pattern.end // 1920 + 1
+    assert any(part.duration * 100 < 85 * 90 * plan.part_target_ms and not part.segment_end for part in parts)
+    for part in parts:
+        assert part.duration <= 90 * plan.part_target_ms
+        assert part.independent or part.segment_end or part.duration * 100 >= 85 * 90 * plan.part_target_ms

@@ -1,10 +1,10 @@
 """Audio parts: they follow the parts of the leading video rung.
 
 Law: an access unit belongs to the part in whose span its first sample lies; which grid unit opens a part is computed
-from the nominal boundary alone. Parts are those of the leading rung, number for number, but that a segment's last part
-that would hold no unit is not made: the one before it ends the segment. What is missing is a gap, and so is a span
-that the unit before it outlasts, but there nothing is missing. Neighbours: `encoded` or `passthrough` leads, the
-worker packages the units.
+from the nominal boundary alone. Parts are those of the leading rung, number for number, however short: each is
+independent, for which no least duration holds (RFC 8216bis §4.4.4.9). But a segment's last part that would hold no unit
+is not made: the one before it ends the segment. What is missing is a gap, and so is a span that the unit before it
+outlasts, but there nothing is missing. Neighbours: `encoded` or `passthrough` leads, the worker packages the units.
 """
 
 from collections import deque
