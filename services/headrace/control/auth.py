@@ -26,7 +26,8 @@ class Auth:
 
     def is_api_key(self, given: str) -> bool:
         """Whether `given` is the API key."""
-        return hmac.compare_digest(given.encode(), self._api_key)
+        # JSON can hold what UTF-8 cannot; it is a wrong key like any other.
+        return hmac.compare_digest(given.encode(errors="surrogatepass"), self._api_key)
 
     def new_login_token(self) -> str:
         """A token for a login link: it opens one console session, once."""

@@ -13,6 +13,8 @@ from tests.unit.control.support import API_KEY, Control, control, read
 from tests.unit.control.test_sessions import on_air, publish
 
 LADDER = {"rungs": [{"height": 720, "fps": 30, "maxrate_kbps": 4000}], "audio_kbps": 96}
+LATE = "OTk5OTk5OTk5OTk5OTk5OTk5OTkueA"  # a cursor of 99999999999999999999 ms
+EARLY = "LTEueA"  # one of -1 ms
 
 
 def assert_problem(answer: httpx.Response, status: int, code: str) -> None:
@@ -95,6 +97,30 @@ async def test_text_that_is_no_json_is_invalid(parts: Control) -> None:
     assert_problem(answer, 422, "invalid")
 
 
+@pytest.mark.parametrize(
+    "body",
+    [
+        rb'{"name": "\ud800"}',
+        rb'{"name": "x", "\ud800": 1}',
+        rb'{"name": "x", "profile": "\ud800"}',
+        rb'{"name": "x", "profile": {"\ud800": 1}}',
+        rb'{"name": "x", "profile": {"name": "\ud800"}}',
+        rb'{"name": "x", "profile": {"rungs": [{"height": 360, "\ud800": 1}]}}',
+    ],
+)
+async def test_text_that_no_encoding_can_write_is_refused(parts: Control, body: bytes) -> None:
+    async with parts.client() as client:
+        answer = await client.post("/v1/streams", content=body, headers={"Content-Type": "application/json"})
+    assert answer.status_code == 422
+
+
+async def test_a_field_that_nobody_knows_is_not_repeated_at_length(parts: Control) -> None:
+    async with parts.client() as client:
+        answer = await client.post("/v1/streams", json={"name": "x", "profile": {"k" * 50_000: 1}})
+    assert_problem(answer, 422, "bad_profile")
+    assert len(answer.content) < 1000
+
+
 async def test_a_large_body_is_refused_however_it_is_sent(parts: Control) -> None:
     async def chunks() -> object:
         for _ in range(100):
@@ -155,7 +181,10 @@ async def test_pages_hold_every_stream_once_newest_first(parts: Control) -> None
     assert made_at == sorted(made_at, reverse=True)
 
 
-@pytest.mark.parametrize("query", ["cursor=%21%21", "cursor=YWJj", "limit=0", "limit=201", "limit=x"])
+@pytest.mark.parametrize(
+    "query",
+    ["cursor=%21%21", "cursor=YWJj", f"cursor={LATE}", f"cursor={EARLY}", "limit=0", "limit=201", "limit=x"],
+)
 async def test_a_bad_cursor_or_limit_is_named(parts: Control, query: str) -> None:
     async with parts.client() as client:
         answer = await client.get(f"/v1/streams?{query}")

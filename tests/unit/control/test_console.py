@@ -40,6 +40,13 @@ async def test_the_api_key_logs_in_and_logging_out_ends_the_session(parts: Contr
         assert (await client.get("/v1/streams")).status_code == 401
 
 
+async def test_an_api_key_that_no_encoding_can_write_is_wrong(parts: Control) -> None:
+    async with browser(parts) as client:
+        headers = {"Content-Type": "application/json"}
+        answer = await client.post("/console/login", content=rb'{"api_key": "\ud800"}', headers=headers)
+    assert answer.status_code == 401
+
+
 async def test_a_cookie_writes_only_with_the_consoles_header(parts: Control) -> None:
     async with browser(parts) as client:
         await client.post("/console/login", json={"api_key": API_KEY})

@@ -20,6 +20,8 @@ from headrace.core.errors import HeadraceError
 
 DEFAULT_LIMIT = 50
 MAX_LIMIT = 200
+MAX_MS = (1 << 63) - 1  # databases hold no larger integer
+_NOT_OURS = "Use the `next_cursor` of the page before."
 
 IdempotencyKey = Annotated[
     str | None,
@@ -110,6 +112,9 @@ def _position(cursor: str) -> tuple[int, str]:
     try:
         text = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode()
         created, _, stream_id = text.partition(".")
-        return int(created), stream_id
+        created_ms = int(created)
     except (binascii.Error, ValueError) as error:
-        raise BadCursor("Use the `next_cursor` of the page before.") from error
+        raise BadCursor(_NOT_OURS) from error
+    if not 0 <= created_ms <= MAX_MS:
+        raise BadCursor(_NOT_OURS)
+    return created_ms, stream_id

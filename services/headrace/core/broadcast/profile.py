@@ -10,6 +10,7 @@ from typing import Any
 from headrace.core.errors import HeadraceError
 
 MAX_RUNGS = 8  # more renditions than any published ladder; each costs an encoder thread
+MAX_SHOWN = 40  # characters of an unknown field's name
 
 
 class ProfileError(HeadraceError):
@@ -94,7 +95,7 @@ class Profile:
         }
         for key in values:
             if key not in known:
-                raise ProfileError(f"profile.{key}: no such field")
+                raise ProfileError(f"profile.{_shown(key)}: no such field")
         for key, value in values.items():
             if key == "source":
                 if not isinstance(value, bool):
@@ -130,11 +131,16 @@ def _rungs(given: object) -> tuple[RungSpec, ...]:
             raise ProfileError("profile.rungs: each rung is an object with a height")
         for key, value in one.items():
             if key not in RungSpec.__dataclass_fields__:
-                raise ProfileError(f"profile.rungs.{key}: no such field")
+                raise ProfileError(f"profile.rungs.{_shown(key)}: no such field")
             if not isinstance(value, int) or isinstance(value, bool):
                 raise ProfileError(f"profile.rungs.{key}: a whole number")
         rungs.append(RungSpec(**one))
     return tuple(rungs)
+
+
+def _shown(key: str) -> str:
+    """A field that nobody knows, so that any border can repeat it: JSON has names that no encoding can write."""
+    return key[:MAX_SHOWN].encode("ascii", "backslashreplace").decode()
 
 
 def _within(name: str, value: int, low: int, high: int) -> None:
