@@ -29,6 +29,21 @@ async def test_a_login_link_opens_the_console_once_and_leaves_the_address_bar(pa
         assert (await two.get("/v1/streams")).status_code == 401
 
 
+@pytest.mark.parametrize("path", ["/", "/docs", "/console/app.js"])
+async def test_pages_answer_head_as_get_without_the_body(parts: Control, path: str) -> None:
+    async with browser(parts) as client:
+        got, head = await client.get(path), await client.head(path)
+    assert (head.status_code, head.content) == (200, b"")
+    assert head.headers["content-length"] == str(len(got.content))
+
+
+async def test_a_preview_of_a_login_link_does_not_use_it_up(parts: Control) -> None:
+    link = f"/?login={parts.auth.new_login_token()}"
+    async with browser(parts) as client:
+        assert "set-cookie" not in (await client.head(link)).headers
+        assert "set-cookie" in (await client.get(link)).headers
+
+
 async def test_the_api_key_logs_in_and_logging_out_ends_the_session(parts: Control) -> None:
     async with browser(parts) as client:
         assert (await client.post("/console/login", json={"api_key": "wrong"})).status_code == 401

@@ -13,6 +13,7 @@ from pydantic import BaseModel, SecretStr
 from headrace.control.auth import Auth
 from headrace.control.http.security import COOKIE, Unauthorized, set_cookie
 
+READ = ["GET", "HEAD"]
 CONSOLE = Path(__file__).parent.parent / "console"
 
 
@@ -26,10 +27,10 @@ def pages_router(auth: Auth, *, secure: bool) -> APIRouter:
     """The routes; `secure`: the console is reached over TLS."""
     router = APIRouter(include_in_schema=False)
 
-    @router.get("/")
-    async def console(login: str | None = None) -> Response:
-        """The console; a login link becomes a cookie and leaves the address bar."""
-        if login is None:
+    @router.api_route("/", methods=READ)
+    async def console(request: Request, login: str | None = None) -> Response:
+        """The console; a login link becomes a cookie and leaves the address bar. A preview (HEAD) uses none up."""
+        if login is None or request.method == "HEAD":
             return FileResponse(CONSOLE / "index.html")
         session = auth.session_by_token(login)
         response = RedirectResponse("/" if session else "/#used", HTTPStatus.SEE_OTHER)
@@ -37,7 +38,7 @@ def pages_router(auth: Auth, *, secure: bool) -> APIRouter:
             set_cookie(response, session, secure=secure)
         return response
 
-    @router.get("/docs")
+    @router.api_route("/docs", methods=READ)
     async def docs() -> Response:
         """The API's description for people."""
         return FileResponse(CONSOLE / "docs.html")
