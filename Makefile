@@ -40,7 +40,8 @@ install-dev: .venv/installed-dev ## Add the tools for tests and lint to .venv
 
 .PHONY: test
 test: install-dev system-packages ## Run every test: unit, architecture, integration, e2e
-	$(BIN)/pytest tests
+	$(BIN)/pytest --numprocesses=auto tests/unit tests/architecture tests/integration
+	$(BIN)/pytest tests/e2e
 
 .PHONY: test-unit
 test-unit: install-dev ## Run the inner loop: no socket, at most 30 s
