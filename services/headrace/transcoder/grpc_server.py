@@ -48,12 +48,10 @@ class Ingest:
             metrics.CALLS.labels(outcome).inc()
 
     async def _carry(self, work: Work, stream: IngestStream) -> None:
+        # Telling ends by itself, since a write that is cancelled may still be under way.
         async with task_group() as group:
-            telling = group.create_task(_tell(work, stream))
+            group.create_task(_tell(work, stream))
             await _feed(work, stream)
-            # What was published last is in the progress already, but it may not have been told.
-            telling.cancel()
-        await stream.write(Progress(work.progress.published, work.progress.durable))
 
 
 async def _feed(work: Work, stream: IngestStream) -> None:
@@ -71,8 +69,10 @@ async def _feed(work: Work, stream: IngestStream) -> None:
 
 
 async def _tell(work: Work, stream: IngestStream) -> None:
-    """Progress to the edge, as it is made."""
+    """Progress to the edge, as it is made, to the last."""
     seen = work.progress
     while True:
-        seen = await work.next_progress(seen)
         await stream.write(Progress(seen.published, seen.durable))
+        if (progress := await work.next_progress(seen)) is None:
+            return
+        seen = progress

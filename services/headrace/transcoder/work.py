@@ -105,10 +105,15 @@ class Work:
         await self._concluded.wait()
         self._raise()
 
-    async def next_progress(self, seen: Progress) -> Progress:
-        """The present progress, once it is not `seen`. Raises what the work failed of before."""
+    async def next_progress(self, seen: Progress) -> Progress | None:
+        """The present progress, once it is not `seen`; None when there will be no other.
+
+        Raises what the work failed of.
+        """
         while self.progress == seen:
             self._raise()
+            if self._concluded.is_set():
+                return None
             await self._news.wait()
         return self.progress
 
@@ -129,6 +134,7 @@ class Work:
             raise
         finally:
             self._concluded.set()
+            self._tell()
 
     async def _encode(self) -> None:
         """Until the worker has done its work, or is lost."""

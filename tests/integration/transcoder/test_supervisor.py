@@ -115,6 +115,7 @@ async def test_progress_is_what_every_rendition_has(clip: Clip) -> None:
             max((e.end for e in await entries(log) if isinstance(e, Part) and e.rung == rung), default=0)
             for rung in work._rungs
         ]
+        assert seen is not None
         assert seen.published <= min(ends)
         await work.end()
 
