@@ -22,6 +22,7 @@ from headrace.runtime.lifecycle import listen_tcp
 from headrace.standalone.data import DataDirectory
 from headrace.standalone.demo import demo_stream, publish_demo
 from headrace.standalone.http import OnePort
+from headrace.standalone.public import public_host
 from headrace.standalone.settings import Address, UpSettings
 from headrace.standalone.sockets import socket_directory
 from headrace.transcoder import service as transcoder_service
@@ -59,7 +60,7 @@ async def _up(
     api_key, key_is_new = data.api_key()
     await control_service.migrate(data.database_url)
     http_sock = closing.enter_context(listen_tcp(settings.http.host, settings.http.port, "HTTP"))
-    http_url = f"http://{Address(settings.http.host, http_sock.getsockname()[1])}"
+    http_url = f"http://{Address(public_host(settings.http.host), http_sock.getsockname()[1])}"
     control_target, transcoder_target = f"unix:{sockets}/control", f"unix:{sockets}/transcoder"
 
     log = MemoryLog()
@@ -68,7 +69,7 @@ async def _up(
             rtmp_host=settings.rtmp.host, rtmp_port=settings.rtmp.port, control_target=control_target
         )
     )
-    rtmp_url = f"rtmp://{Address(settings.rtmp.host, edge.rtmp_port)}/live"
+    rtmp_url = f"rtmp://{Address(public_host(settings.rtmp.host), edge.rtmp_port)}/live"
     transcoder = transcoder_service.build(
         transcoder_service.TranscoderSettings(
             transcoder_target=transcoder_target,

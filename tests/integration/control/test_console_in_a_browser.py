@@ -11,9 +11,12 @@ from playwright.async_api import Page, async_playwright, expect
 from pydantic import SecretStr
 
 from headrace.control.service import ControlSettings, build, migrate
+from headrace.core.broadcast import StreamKey
 from headrace.livelog.memory import MemoryLog
 from headrace.runtime.http import serve_http
 from headrace.runtime.lifecycle import listen_tcp
+from headrace.wire.channel import open_channel
+from headrace.wire.control import SessionsClient
 from tests.unit.control.support import API_KEY
 
 CHROMIUM = shutil.which("chromium")
@@ -22,7 +25,7 @@ pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not instal
 
 
 @asynccontextmanager
-async def console(folder: Path) -> AsyncIterator[tuple[Page, str, list[str]]]:
+async def console(folder: Path, public_url: str = "") -> AsyncIterator[tuple[Page, str, list[str]]]:
     """A page, the console's URL with a login link, and the page's uncaught errors."""
     url = f"sqlite+aiosqlite:///{folder}/control.sqlite3"
     await migrate(url)
@@ -32,7 +35,7 @@ async def console(folder: Path) -> AsyncIterator[tuple[Page, str, list[str]]]:
         database_url=url,
         api_key=SecretStr(API_KEY),
         control_target=f"unix:{folder}/control.sock",
-        public_http_url=origin,
+        public_http_url=public_url or origin,
     )
     service = build(settings, log=MemoryLog())
     errors: list[str] = []
@@ -70,6 +73,19 @@ async def test_a_newcomer_makes_a_stream_and_sees_its_key_once(tmp_path: Path) -
         await page.click("#sure-yes")
         await expect(page.locator("#nothing")).to_be_visible()
         assert not await page.is_visible("#offline")
+        assert errors == []
+
+
+async def test_the_player_asks_the_origin_that_the_page_came_from(tmp_path: Path) -> None:
+    async with console(tmp_path, "http://elsewhere.example") as (page, link, errors):
+        await page.goto(link)
+        headers = {"Authorization": f"Bearer {API_KEY}"}
+        origin = link.partition("/?")[0]
+        answer = await page.request.post(f"{origin}/v1/streams", data={"name": "x"}, headers=headers)
+        made = await answer.json()
+        async with open_channel(f"unix:{tmp_path}/control.sock") as channel, page.expect_request("**/*.m3u8") as asked:
+            await SessionsClient(channel).open_session("live", StreamKey(made["stream_key"]), "edge", "192.0.2.1:5")
+        assert (await asked.value).url == f"{origin}/live/{made['id']}/index.m3u8"
         assert errors == []
 
 

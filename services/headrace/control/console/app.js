@@ -105,11 +105,9 @@ function renderPlayer(stream) {
   text("cover-text", explanation);
 }
 
-// A URL on the server's own loopback is of no use through a tunnel or from another machine: this page's origin is.
+// The playlist on this page's own origin: through a tunnel or from another machine the public one may be out of reach.
 function reachable(url) {
-  const given = new URL(url);
-  const loopback = ["127.0.0.1", "localhost", "[::1]"].includes(given.hostname);
-  return loopback ? location.origin + given.pathname : url;
+  return location.origin + new URL(url).pathname;
 }
 
 function clock(iso) {

@@ -41,13 +41,13 @@ def create_app(settings: ControlSettings, registry: Registry, auth: Auth, ready:
     app = FastAPI(title="Headrace", version=API_VERSION, docs_url=None, redoc_url=None)
     problems.install(app)
     app.include_router(streams_router(settings, registry, Guard(auth)))
-    public = urlsplit(settings.public_http_url)
-    app.include_router(pages_router(auth, secure=public.scheme == "https"))
+    secure = urlsplit(settings.public_http_url).scheme == "https"
+    app.include_router(pages_router(auth, secure=secure))
     probes = Probes(ready)
     app.router.routes.extend(Route(path, probes) for path in ("/livez", "/readyz", "/metrics"))
     app.router.routes.append(Mount("/console", StaticFiles(directory=CONSOLE)))
     app.add_middleware(BodyLimit)
-    app.add_middleware(SafeHeaders, media_origin=f"{public.scheme}://{public.netloc}")
+    app.add_middleware(SafeHeaders)
     app.openapi = _describe(app)  # type: ignore[method-assign]  # FastAPI's documented way to extend the description
     return app
 

@@ -47,14 +47,14 @@ class BodyLimit:
 
 
 class SafeHeaders:
-    """Adds the headers. `media_origin`: where the player may fetch from besides this server."""
+    """Adds the headers. The console's player fetches from this server alone."""
 
-    def __init__(self, app: ASGIApp, media_origin: str) -> None:
+    def __init__(self, app: ASGIApp) -> None:
         self._app = app
         self._page_headers = {
             # hls.js runs its demuxer in a worker and plays from blobs that it makes itself.
             "Content-Security-Policy": (
-                f"default-src 'self'; connect-src 'self' {media_origin}; media-src 'self' blob: {media_origin}; "
+                "default-src 'self'; media-src 'self' blob:; "
                 "worker-src 'self' blob:; img-src 'self' data:; object-src 'none'; base-uri 'none'; "
                 "form-action 'self'; frame-ancestors 'none'"
             ),
