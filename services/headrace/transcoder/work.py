@@ -63,6 +63,7 @@ class Work:
         self._published_at: dict[str, float] = {}
         self._flushing = asyncio.Event()
         self._over = False
+        self._held = 0
         self._hold_at: int | None = None
         self._leave_by_s = float("inf")
         self._heard_s = 0.0
@@ -133,6 +134,7 @@ class Work:
             self._fail(Refused(Reason.UNAVAILABLE, "this transcoder gave the run up"))
             raise
         finally:
+            self._hold_bytes(-self._held)  # what the log refused
             self._concluded.set()
             self._tell()
 
@@ -181,12 +183,13 @@ class Work:
     async def _keep(self, entry: Part | Gap | Init, data: bytes | None) -> None:
         if entry.rung not in self._rungs:
             raise PipeBroken(f"the worker speaks of a rung {entry.rung!r}")
-        size = len(data or b"") + _ENTRY_BYTES
-        metrics.HELD_BYTES.inc(size)
-        try:
-            await self._made.send((entry, data), size)
-        finally:
-            metrics.HELD_BYTES.dec(size)
+        size = _held_bytes(data)
+        self._hold_bytes(size)
+        await self._made.send((entry, data), size)
+
+    def _hold_bytes(self, change: int) -> None:
+        self._held += change
+        metrics.HELD_BYTES.inc(change)
 
     async def _append(self) -> None:
         """From the channel to the log, until the channel ends or the log refuses."""
@@ -196,6 +199,7 @@ class Work:
                 while len(self._made):
                     batch.append(await self._made.receive())
                 await self._write(batch)
+                self._hold_bytes(-sum(_held_bytes(data) for _, data in batch))
         except LogError as error:
             self._fail(error)
             await self._made.close()
@@ -264,3 +268,7 @@ class Work:
     def _raise(self) -> None:
         if self._failure is not None:
             raise self._failure
+
+
+def _held_bytes(data: bytes | None) -> int:
+    return len(data or b"") + _ENTRY_BYTES

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 import uvloop
+from prometheus_client import REGISTRY
 
 from headrace.core.broadcast import Claim, End, Entry, Epoch, Gap, Hold, Init, Part, Plan, Refused, RunId, RunStart
 from headrace.core.media import Frame, Kind
@@ -243,6 +244,45 @@ async def test_a_run_that_another_writer_took_is_left_alone(clip: Clip) -> None:
         with pytest.raises(Fenced):
             await supervisor.take(opening(clip, plan, attempt=9))
     assert not any(isinstance(entry, Part | Gap) for entry in await entries(log))
+
+
+class StuckLog(MemoryLog):
+    """Waits for its replicas until it is let go; then it may turn out that somebody else holds the run."""
+
+    def __init__(self, *, refuses: bool) -> None:
+        super().__init__()
+        self.go = asyncio.Event()
+        self._refuses = refuses
+
+    async def wait(self, run: RunId) -> bool:
+        if self.held_bytes > 1 << 15:  # above what a run without parts takes
+            await self.go.wait()
+            if self._refuses:
+                raise Fenced(Epoch(2, 1))
+        return await super().wait(run)
+
+
+@pytest.mark.parametrize("refuses", [False, True])
+async def test_what_waits_for_the_log_is_counted_until_it_is_there_or_given_up(clip: Clip, refuses: bool) -> None:
+    log = StuckLog(refuses=refuses)
+    async with supervising(log) as supervisor:
+        work = await supervisor.take(opening(clip, clip.plan(SMALL)))
+        await work.feed(clip.frames)
+        async with asyncio.timeout(20):
+            while held_bytes() < 20_000:  # noqa: ASYNC110
+                await asyncio.sleep(0.02)
+        log.go.set()
+        if refuses:
+            with pytest.raises(Fenced):
+                await work.end()
+        else:
+            await work.end()
+        assert held_bytes() == 0
+
+
+def held_bytes() -> float:
+    """What the metric says."""
+    return float(REGISTRY.get_sample_value("headrace_transcoder_held_bytes") or 0)
 
 
 async def test_a_full_transcoder_refuses_but_an_idle_one_never(clip: Clip) -> None:
