@@ -17,7 +17,8 @@ class RungPosition:
     """Where a rung goes on: the next part's place, and who wrote the last one.
 
     `start` is the nominal boundary at which the next part starts, `segment_start` that of its segment (equal to `start`
-    where a segment begins), ticks. `opened`: the segment opened on a source keyframe. `encoder` is '' after a gap in which media is missing.
+    where a segment begins), ticks. `opened`: the segment opened on a source keyframe.
+    `encoder` is '' after a gap in which media is missing.
     """
 
     msn: int
