@@ -276,6 +276,9 @@ async def test_what_waits_for_the_log_is_counted_until_it_is_there_or_given_up(c
             with pytest.raises(Fenced):
                 await work.end()
         else:
+            async with asyncio.timeout(20):
+                while held_bytes():  # noqa: ASYNC110
+                    await asyncio.sleep(0.02)
             await work.end()
         assert held_bytes() == 0
 
