@@ -1,12 +1,10 @@
 """The console in a real Chromium: what a newcomer does in the first two minutes, without a publisher."""
 
 import asyncio
-import shutil
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-import pytest
 from playwright.async_api import Page, async_playwright, expect
 from pydantic import SecretStr
 
@@ -17,11 +15,8 @@ from headrace.runtime.http import serve_http
 from headrace.runtime.lifecycle import listen_tcp
 from headrace.wire.channel import open_channel
 from headrace.wire.control import SessionsClient
+from tests.support.browser import CHROMIUM
 from tests.unit.control.support import API_KEY
-
-CHROMIUM = shutil.which("chromium")
-
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed")
 
 
 @asynccontextmanager

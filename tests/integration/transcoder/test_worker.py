@@ -221,7 +221,6 @@ def test_another_worker_goes_on_where_the_first_one_stopped(plain: Clip) -> None
     assert splice_error_db(sound) < -30
 
 
-@pytest.mark.skipif(not CLIP.exists(), reason="the clip is not there")
 def test_the_film_clip_in_the_automatic_ladder(tmp_path: Path) -> None:
     clip = clip_of(CLIP, 3)
     plan = clip.plan("auto")
