@@ -24,7 +24,7 @@ generate = $(BIN)/python -m grpc_tools.protoc -I proto \
 .PHONY: help
 help: ## List the targets
 	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} \
-		/^[a-z0-9-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+		/^[a-z0-9-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: install
 install: .venv/installed ## Make .venv with everything that Headrace runs on
@@ -46,6 +46,22 @@ test: install-dev system-packages ## Run every test: unit, architecture, integra
 .PHONY: test-unit
 test-unit: install-dev ## Run the inner loop: no socket, at most 30 s
 	$(BIN)/pytest --numprocesses=auto tests/unit
+
+.PHONY: bench-transcode
+bench-transcode: install-dev system-packages ## Compare what transcoding costs with FFmpeg's own command
+	@$(BIN)/python -m tests.bench.transcode
+
+.PHONY: bench-startup
+bench-startup: install-dev ## Measure how soon a publish can be watched, and how soon each of its parts
+	@$(BIN)/python -m tests.bench.startup
+
+.PHONY: bench-edge
+bench-edge: install-dev bench-packages ## Compare what a publisher costs the edge with nginx-rtmp
+	@$(BIN)/python -m tests.bench.edge
+
+.PHONY: bench-origin
+bench-origin: install-dev bench-packages ## Compare what the origin serves with nginx, and wake a thousand waiting players
+	@$(BIN)/python -m tests.bench.origin
 
 .PHONY: lint
 lint: install-dev proto-check ## Check style, types, layers, stubs and the rules of the house
@@ -106,14 +122,23 @@ $(BIN)/python:
 	$(PIP) --no-deps --no-build-isolation --editable .
 	@touch .venv/installed $@
 
-# The end-to-end tests read HLS back with Debian's ffmpeg and watch it in a real Chromium.
-.PHONY: system-packages
-system-packages: ## Install ffmpeg and chromium if they are missing (as root, with apt-get)
-	@missing=""; \
-	for package in ffmpeg chromium; do command -v $$package > /dev/null || missing="$$missing $$package"; done; \
+# What the tests and benches use that is no Python package: Debian's ffmpeg, chromium and nginx (a CDN, and a peer to
+# compare with), wrk for load. $(1) names commands or files, $(2) the packages that bring them.
+define debian
+	missing=""; \
+	for needed in $(1); do PATH="$$PATH:/usr/sbin" command -v $$needed > /dev/null || [ -e $$needed ] || missing="$(2)"; done; \
 	if [ -z "$$missing" ]; then exit 0; fi; \
 	if [ "$$(id -u)" = 0 ] && command -v apt-get > /dev/null; then \
-		echo "Installing$$missing"; apt-get update -qq; DEBIAN_FRONTEND=noninteractive apt-get install -y -qq$$missing > /dev/null; \
+		echo "Installing $$missing"; apt-get update -qq; DEBIAN_FRONTEND=noninteractive apt-get install -y -qq $$missing > /dev/null; \
 	else \
-		echo "The tests need$$missing: install them first (Debian: sudo apt-get install$$missing)." >&2; exit 1; \
+		echo "This needs $$missing: install them first (Debian: sudo apt-get install $$missing)." >&2; exit 1; \
 	fi
+endef
+
+.PHONY: system-packages
+system-packages: ## Install ffmpeg, chromium and nginx if they are missing (as root, with apt-get)
+	@$(call debian,ffmpeg chromium nginx,ffmpeg chromium nginx)
+
+.PHONY: bench-packages
+bench-packages: ## Install what benches compare with: nginx with its RTMP module, and wrk (as root, with apt-get)
+	@$(call debian,nginx wrk /usr/lib/nginx/modules/ngx_rtmp_module.so,nginx libnginx-mod-rtmp wrk)
