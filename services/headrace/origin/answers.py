@@ -36,7 +36,7 @@ class Answer:
 
 
 def media(request: Headers, body: bytes, media_type: str, etag: str, modified_ms: int, now_ms: int) -> Answer:
-    """An init section or a segment: whole, one range of it, or the news that the client's copy is good.
+    """An init section, a segment or a part: whole, one range of it, or the news that the client's copy is good.
 
     `modified_ms` and `now_ms` are Unix times in milliseconds.
     """

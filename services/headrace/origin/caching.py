@@ -1,19 +1,21 @@
-"""Segments as viewers get them: their parts' bytes, joined once and kept for a while.
+"""Segments and parts as viewers get them: fetched from the log once, joined, and kept for a while.
 
-Law: bounded in bytes, the longest unused leave first; however many ask for a segment that is not here, the log is
-asked once. Neighbours: `livelog` has the parts, `core.hls` says which ones.
+Law: bounded in bytes, the longest unused leave first; however many ask for what is not here, the log is asked once.
+Neighbours: `livelog` has the parts, `core.hls` says which ones.
 """
 
 import asyncio
 from collections import OrderedDict
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from headrace.core.broadcast import RunId
-from headrace.core.hls.listing import Segment
+from headrace.core.hls.listing import Piece, Segment, part_name
 from headrace.livelog.base import LiveLog
 from headrace.origin.metrics import CACHE_BYTES, CACHE_LOOKUPS
 
 Key = tuple[RunId, str, str]
+Numbered = tuple[int, Piece]
 
 
 @dataclass(slots=True)
@@ -25,8 +27,8 @@ class _Fetch:
     body: bytes | None = None
 
 
-class SegmentCache:
-    """A cache of whole segments over the log's parts."""
+class MediaCache:
+    """A cache of segments and parts over the log's parts."""
 
     def __init__(self, log: LiveLog, max_bytes: int) -> None:
         self._log = log
@@ -35,9 +37,15 @@ class SegmentCache:
         self._kept_bytes = 0
         self._fetches: dict[Key, _Fetch] = {}
 
-    async def get(self, run: RunId, rung: str, segment: Segment) -> bytes | None:
+    async def segment(self, run: RunId, rung: str, segment: Segment) -> bytes | None:
         """The segment's bytes, or None where a part of them has expired. Raises LogError."""
-        key = (run, rung, segment.name)
+        return await self._get((run, rung, segment.name), segment.msn, enumerate(segment.pieces))
+
+    async def part(self, run: RunId, rung: str, msn: int, number: int, piece: Piece) -> bytes | None:
+        """One part's bytes, or None where they have expired. Raises LogError."""
+        return await self._get((run, rung, part_name(msn, number, piece.encoder)), msn, ((number, piece),))
+
+    async def _get(self, key: Key, msn: int, pieces: Iterable[Numbered]) -> bytes | None:
         while True:
             if (body := self._kept.get(key)) is not None:
                 self._kept.move_to_end(key)
@@ -45,16 +53,16 @@ class SegmentCache:
                 return body
             if (fetch := self._fetches.get(key)) is None:
                 CACHE_LOOKUPS.labels("miss").inc()
-                return await self._fetch(key, segment)
+                return await self._fetch(key, msn, pieces)
             await fetch.over.wait()
             if fetch.done:
                 CACHE_LOOKUPS.labels("shared").inc()
                 return fetch.body
 
-    async def _fetch(self, key: Key, segment: Segment) -> bytes | None:
+    async def _fetch(self, key: Key, msn: int, pieces: Iterable[Numbered]) -> bytes | None:
         fetch = self._fetches[key] = _Fetch()
         try:
-            fetch.body = await self._joined(key, segment)
+            fetch.body = await self._joined(key, msn, pieces)
             fetch.done = True
         finally:
             del self._fetches[key]
@@ -63,13 +71,13 @@ class SegmentCache:
             self._keep(key, fetch.body)
         return fetch.body
 
-    async def _joined(self, key: Key, segment: Segment) -> bytes | None:
+    async def _joined(self, key: Key, msn: int, pieces: Iterable[Numbered]) -> bytes | None:
         run, rung, _ = key
         parts = []
-        for number, piece in enumerate(segment.pieces):
+        for number, piece in pieces:
             if piece.gap:
                 continue
-            part = await self._log.get(run, rung, segment.msn, number, piece.encoder)
+            part = await self._log.get(run, rung, msn, number, piece.encoder)
             if part is None or len(part) != piece.size:
                 return None
             parts.append(part)

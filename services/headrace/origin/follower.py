@@ -43,11 +43,13 @@ class FollowedRun:
         self.read = False  # a reading has been taken
         self.over = False  # followed no longer: unknown to the log, or the origin stops
         self.used_s = monotonic_s()
-        self._changed = asyncio.Event()
+        self._waiters: dict[str, asyncio.Event] = {}  # by rung; "" for what is no rung's own
+        self._waiting = 0
 
     def take(self, reading: Reading) -> None:
         """Fold a reading in. One that is whole replaces what was known: the log wins."""
-        before = self.model, self.model.version
+        model, version = self.model, self.model.version
+        newest = {rung: model.newest(rung) for rung in self._waiters}
         entries = [(each.entry, each.id) for each in reading.entries if each.entry is not None]
         if reading.whole:
             self.model = RunModel.read(reading.head, entries)
@@ -56,23 +58,40 @@ class FollowedRun:
                 self.model.apply(entry, entry_id)
         self.cursor = reading.cursor
         self.read = True
-        if (self.model, self.model.version) != before:
+        if (self.model, self.model.version) != (model, version):
             self.pages = Pages(self.model)
-        self.wake()
+        all_new = self.model is not model or self.model.ended
+        for rung, before in newest.items():
+            if all_new or not rung or self.model.newest(rung) != before:
+                self._wake(rung)
+
+    @property
+    def waited_for(self) -> bool:
+        """Whether somebody waits for news of it."""
+        return self._waiting > 0
 
     def wake(self) -> None:
         """Let all who wait look again."""
-        changed, self._changed = self._changed, asyncio.Event()
-        changed.set()
+        for rung in tuple(self._waiters):
+            self._wake(rung)
 
-    async def until(self, ready: Callable[[], bool], timeout_s: float) -> bool:
-        """Wait for `ready` to hold after some change; False when the time is over, or the run is."""
+    def _wake(self, rung: str) -> None:
+        self._waiters.pop(rung).set()
+
+    async def until(self, ready: Callable[[], bool], timeout_s: float, rung: str = "") -> bool:
+        """Wait for `ready` to hold; False when the time is over, or the run is.
+
+        It is asked after each reading, or only after those that bring a new part of `rung`.
+        """
+        self._waiting += 1
         try:
             async with asyncio.timeout(timeout_s):
                 while not ready() and not self.over:
-                    await self._changed.wait()
+                    await self._waiters.setdefault(rung, asyncio.Event()).wait()
         except TimeoutError:
             pass
+        finally:
+            self._waiting -= 1
         return ready()
 
 
@@ -155,7 +174,7 @@ class Follower:
     def _sweep(self) -> None:
         now_s = monotonic_s()
         for followed in tuple(self._runs.values()):
-            if now_s - followed.used_s >= self._idle_s:
+            if now_s - followed.used_s >= self._idle_s and not followed.waited_for:
                 self._forget(followed)
 
     def _forget(self, followed: FollowedRun) -> None:

@@ -1,20 +1,23 @@
 """The origin's HTTP face: a bare ASGI app under `/live`, with the probes beside it.
 
-Law: GET, HEAD and OPTIONS; no framework in the way of the bytes. A request for a playlist of a run that has just begun
-waits, bounded, for its first segment, so that a newcomer's player finds it at the first try.
-Neighbours: `paths` (what is asked), `answers` (how it is said), `follower`, `caching` (where it comes from).
+Law: GET, HEAD and OPTIONS; no framework in the way of the bytes. What a playlist has promised is waited for, bounded in
+number and in time: the first segment of a run that has just begun, the next part of a playlist, a hinted part, of
+which no byte is sent before the last one is here.
+Neighbours: `paths`, `blocking` (what is asked), `answers` (how it is said), `follower`, `caching` (where it is from).
 """
 
 import asyncio
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from headrace.core.broadcast import RunId
+from headrace.core.broadcast import Plan, RunId
+from headrace.core.hls.listing import part_name
 from headrace.core.media import TICKS_PER_MS
 from headrace.livelog.base import LiveLog, LogError, NoRun
 from headrace.origin import answers
 from headrace.origin.answers import Answer, Headers
-from headrace.origin.caching import SegmentCache
+from headrace.origin.blocking import BadDirective, Directives, directives
+from headrace.origin.caching import MediaCache
 from headrace.origin.current import CurrentRuns
 from headrace.origin.follower import FollowedRun, Follower
 from headrace.origin.metrics import REQUESTS, SENT_BYTES, WAITING
@@ -23,6 +26,7 @@ from headrace.origin.paths import (
     MAX_QUERY_BYTES,
     InitPath,
     MultivariantPath,
+    PartPath,
     Path,
     PlaylistPath,
     SegmentPath,
@@ -36,7 +40,8 @@ from headrace.runtime.telemetry.logs import logger
 NEWCOMER_WAIT_S = 6.0  # for a run whose plan is not known yet
 LONGEST_WAIT_S = 15.0  # below hls.js's 20 s for a manifest, and every CDN's 30 s for an origin
 ASK_AGAIN_S = 0.2
-ENDED_TARGET_DURATIONS = 6  # lifetime of what never changes again, though one day it goes
+LONG_TARGET_DURATIONS = 6  # lifetime of what never changes again, though one day it goes
+HELD_TARGET_DURATIONS = 3  # how long a request may wait for what comes next (RFC 8216bis §6.2.5.2)
 
 _log = logger(__name__)
 
@@ -52,7 +57,7 @@ class _Failure(Exception):
 class OriginApp:
     """ASGI 3. It wants the whole path, `/live` included."""
 
-    def __init__(self, log: LiveLog, follower: Follower, cache: SegmentCache, max_waiting: int) -> None:
+    def __init__(self, log: LiveLog, follower: Follower, cache: MediaCache, max_waiting: int) -> None:
         self._current = CurrentRuns(log)
         self._follower = follower
         self._cache = cache
@@ -87,7 +92,7 @@ class OriginApp:
         if len(scope["query_string"]) > MAX_QUERY_BYTES:
             return answers.error(414, f"the query is longer than {MAX_QUERY_BYTES} bytes")
         try:
-            return await self._found(path, _headers(scope, method), echoed(scope["query_string"]))
+            return await self._found(path, _headers(scope, method), scope["query_string"])
         except _Failure as failure:
             return failure.answer
         except NoRun:
@@ -98,18 +103,41 @@ class OriginApp:
             _log.exception("a request failed", extra={"kind": path.kind})
             return answers.error(500, "the origin failed")
 
-    async def _found(self, path: Path, request: Headers, query: str) -> Answer:
+    async def _found(self, path: Path, request: Headers, query: bytes) -> Answer:
         match path:
             case MultivariantPath():
-                return await self._multivariant(path, request, query)
-            case PlaylistPath(run, rung):
-                followed = await self._follower.get(run)
-                page = await self._listed(followed, lambda: _media_page(followed, rung, query))
-                return answers.playlist(request, page, _lifetime_s(followed), unix_ms())
+                return await self._multivariant(path, request, echoed(query))
+            case PlaylistPath():
+                return await self._media(path, request, query)
             case InitPath():
                 return await self._init(path, request)
             case SegmentPath():
                 return await self._segment(path, request)
+            case PartPath():
+                return await self._part(path, request)
+
+    async def _media(self, path: PlaylistPath, request: Headers, query: bytes) -> Answer:
+        followed, rung, echo = await self._follower.get(path.run), path.rung, echoed(query)
+        page = await self._listed(followed, lambda: _media_page(followed, rung, echo))
+        wanted = None if followed.model.ended else _directives(query)
+        if wanted is None:
+            return answers.playlist(request, page, _lifetime_s(followed), unix_ms())
+        if wanted.too_far(followed.model, rung, _plan(followed).part_target_ms):
+            raise _Failure(400, "that is too far ahead of the playlist")
+        await self._held(followed, rung, lambda: wanted.shown(followed.model, rung))
+        page = await self._listed(followed, lambda: _media_page(followed, rung, echo))
+        return answers.playlist(request, page, _long_s(followed), unix_ms())
+
+    async def _held(self, followed: FollowedRun, rung: str, ready: Callable[[], bool]) -> None:
+        """Until `ready`, or the run's end. Raises _Failure when it takes too long."""
+        if ready():
+            return
+        with self._place_to_wait():
+            held_s = HELD_TARGET_DURATIONS * _plan(followed).target_duration_s
+            await followed.until(lambda: ready() or followed.model.ended, held_s, rung)
+        if not ready() and not followed.model.ended:
+            why = "the origin stops" if self._follower.stopped else "what was asked for is late"
+            raise _Failure(503, why, retry_after_s=1)
 
     async def _multivariant(self, path: MultivariantPath, request: Headers, query: str) -> Answer:
         run = path.run or await self._current.get(path.stream)
@@ -172,11 +200,24 @@ class OriginApp:
             raise _Failure(404, "there is no such segment")
         if segment.gap:
             raise _Failure(404, "this segment is a gap")
-        body = await self._cache.get(path.run, path.rung, segment)
+        body = await self._cache.segment(path.run, path.rung, segment)
         if body is None:
             raise _Failure(410, "the segment has left the live window")
-        modified_ms = followed.model.anchor_ms + segment.end // TICKS_PER_MS
-        return answers.media(request, body, _media_type(followed, path.rung), f'"{path.name}"', modified_ms, unix_ms())
+        return _medium(followed, path, request, body, segment.end)
+
+    async def _part(self, path: PartPath, request: Headers) -> Answer:
+        followed = await self._follower.get(path.run)
+        if followed.model.hint(path.rung) == path.name:
+            await self._held(followed, path.rung, lambda: followed.model.hint(path.rung) != path.name)
+        piece = followed.model.part(path.rung, path.msn, path.part)
+        if piece is None or part_name(path.msn, path.part, piece.encoder) != path.name:
+            raise _Failure(404, "there is no such part")
+        if piece.gap:
+            raise _Failure(404, "this part is a gap")
+        body = await self._cache.part(path.run, path.rung, path.msn, path.part, piece)
+        if body is None:
+            raise _Failure(410, "the part has left the live window")
+        return _medium(followed, path, request, body, piece.end)
 
     @contextmanager
     def _place_to_wait(self) -> Iterator[None]:
@@ -189,6 +230,24 @@ class OriginApp:
         finally:
             self._waiting -= 1
             WAITING.set(self._waiting)
+
+
+def _directives(query: bytes) -> Directives | None:
+    try:
+        return directives(query)
+    except BadDirective as bad:
+        raise _Failure(400, str(bad)) from None
+
+
+def _medium(followed: FollowedRun, path: SegmentPath | PartPath, request: Headers, body: bytes, end: int) -> Answer:
+    """A segment or a part that ends at tick `end`."""
+    modified_ms = followed.model.anchor_ms + end // TICKS_PER_MS
+    return answers.media(request, body, _media_type(followed, path.rung), f'"{path.name}"', modified_ms, unix_ms())
+
+
+def _plan(followed: FollowedRun) -> Plan:
+    assert followed.model.plan is not None  # nothing is listed without
+    return followed.model.plan
 
 
 def _media_page(followed: FollowedRun, rung: str, query: str) -> Page | None:
@@ -212,10 +271,11 @@ def _refresh_s(followed: FollowedRun) -> int:
 
 
 def _lifetime_s(followed: FollowedRun) -> int:
-    plan = followed.model.plan
-    if plan and followed.model.ended:
-        return ENDED_TARGET_DURATIONS * plan.target_duration_s
-    return _refresh_s(followed)
+    return _long_s(followed) if followed.model.ended else _refresh_s(followed)
+
+
+def _long_s(followed: FollowedRun) -> int:
+    return LONG_TARGET_DURATIONS * _plan(followed).target_duration_s
 
 
 def _headers(scope: Scope, method: str) -> Headers:

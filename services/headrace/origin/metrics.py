@@ -8,5 +8,5 @@ WAITING = Gauge("headrace_origin_waiting_requests", "Requests that wait for what
 LOG_READINGS = Counter("headrace_origin_log_readings_total", "Readings of runs taken from the live log.")
 LOG_ERRORS = Counter("headrace_origin_log_errors_total", "Reads that the live log refused or did not answer.", ["code"])
 RUNS_FOLLOWED = Gauge("headrace_origin_runs_followed", "Runs that are being followed.")
-CACHE_LOOKUPS = Counter("headrace_origin_segment_lookups_total", "Segments looked up in the cache.", ["result"])
-CACHE_BYTES = Gauge("headrace_origin_segment_cache_bytes", "Bytes of segments in the cache.")
+CACHE_LOOKUPS = Counter("headrace_origin_media_lookups_total", "Segments and parts looked up in the cache.", ["result"])
+CACHE_BYTES = Gauge("headrace_origin_media_cache_bytes", "Bytes of segments and parts in the cache.")

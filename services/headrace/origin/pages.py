@@ -40,10 +40,12 @@ class Pages:
 
     def media(self, rung: str, query: str) -> Page | None:
         """A rendition's playlist with `query` on its URIs, or None while nothing is listed. Raises KeyError."""
-        playlist = self._model.playlist(rung)
-        if playlist is None:
-            return None
-        return self._page((rung, "", query), lambda: media_playlist(playlist, query))
+
+        def text() -> str | None:
+            playlist = self._model.playlist(rung)
+            return media_playlist(playlist, query) if playlist else None
+
+        return self._page((rung, "", query), text)
 
     def _page(self, key: tuple[str, str, str], text: Callable[[], str | None]) -> Page | None:
         if (page := self._kept.get(key)) is not None:
@@ -64,4 +66,4 @@ class Pages:
 
     def _modified_ms(self) -> int:
         listed = (playlist for name in self._model.rungs if (playlist := self._model.playlist(name)))
-        return max(date_ms(playlist, playlist.segments[-1].end) for playlist in listed)
+        return max(date_ms(playlist, playlist.end) for playlist in listed)

@@ -1,4 +1,4 @@
-"""The origin's URLs: a path is one of five things, or nothing.
+"""The origin's URLs: a path is one of six things, or nothing.
 
 Law: a path is matched whole against names of letters, digits, `_` and `-`, so nothing in it can climb or hide.
 
@@ -7,6 +7,7 @@ Law: a path is matched whole against names of letters, digits, `_` and `-`, so n
     /live/<stream>/<run>/<rung>/index.m3u8                   a media playlist
     /live/<stream>/<run>/<rung>/init-<hash>.mp4              an initialization section
     /live/<stream>/<run>/<rung>/<msn>-<chained id>.m4s       a segment
+    /live/<stream>/<run>/<rung>/<msn>.<part>-<encoder>.m4s   a part
 """
 
 import re
@@ -23,6 +24,7 @@ _INDEX = "index.m3u8"
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _INIT = re.compile(r"init-[0-9a-f]{8}\.mp4")
 _SEGMENT = re.compile(r"(0|[1-9][0-9]{0,11})-[0-9a-f]{12}\.m4s")
+_PART = re.compile(r"(0|[1-9][0-9]{0,11})\.(0|[1-9][0-9]{0,5})-[A-Za-z0-9_-]{1,64}\.m4s")
 _SAFE_IN_URI = "!$'()*+,;:@/?%="  # beside letters, digits and -._~: nothing that ends a quoted string or a line
 
 
@@ -65,7 +67,19 @@ class SegmentPath:
     msn: int
 
 
-Path = MultivariantPath | PlaylistPath | InitPath | SegmentPath
+@dataclass(frozen=True, slots=True)
+class PartPath:
+    """A part by its file name, which begins with its place."""
+
+    kind: ClassVar[str] = "part"
+    run: RunId
+    rung: str
+    name: str
+    msn: int
+    part: int
+
+
+Path = MultivariantPath | PlaylistPath | InitPath | SegmentPath | PartPath
 
 
 def parse(path: str) -> Path | None:
@@ -84,6 +98,8 @@ def parse(path: str) -> Path | None:
             return InitPath(RunId(run), rung, file)
         case [_, run, rung] if named := _SEGMENT.fullmatch(file):
             return SegmentPath(RunId(run), rung, file, int(named[1]))
+        case [_, run, rung] if named := _PART.fullmatch(file):
+            return PartPath(RunId(run), rung, file, int(named[1]), int(named[2]))
     return None
 
 

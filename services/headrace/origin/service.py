@@ -6,7 +6,7 @@ Law: no logic. Neighbours: `standalone` mounts `http_app` under `/live` and runs
 import asyncio
 
 from headrace.livelog.base import LiveLog
-from headrace.origin.caching import SegmentCache
+from headrace.origin.caching import MediaCache
 from headrace.origin.follower import Follower
 from headrace.origin.http import OriginApp
 from headrace.origin.settings import OriginSettings
@@ -38,5 +38,5 @@ class Service:
 def build(settings: OriginSettings, *, log: LiveLog) -> Service:
     """An origin over `log`."""
     follower = Follower(log, settings.origin_idle_s)
-    cache = SegmentCache(log, settings.origin_cache_bytes)
+    cache = MediaCache(log, settings.origin_cache_bytes)
     return Service(OriginApp(log, follower, cache, settings.origin_max_waiting), follower)

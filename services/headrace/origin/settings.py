@@ -12,7 +12,7 @@ class OriginSettings(Settings):
     """`HEADRACE_*` variables of the origin service."""
 
     origin_cache_bytes: int = Field(default=128 * 1024 * 1024, ge=0)
-    """Assembled segments kept in memory, bytes; one that is larger is served without being kept."""
+    """Segments and parts kept in memory, bytes; one that is larger is served without being kept."""
 
     origin_idle_s: float = Field(default=60.0, gt=0)
     """How long a run is followed after its last request, seconds."""

@@ -1,4 +1,4 @@
-"""What a playlist lists: parts, segments, init sections, and the media playlist that holds them.
+"""What a playlist lists: parts, segments, init sections, and the media playlist that holds them all.
 
 Law: immutable values, and names that are functions of content: no URL ever has two bodies. Times are ticks.
 Neighbours: `playlist` makes these from log entries, `render` and `multivariant` print them.
@@ -8,6 +8,11 @@ import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
+from typing import NamedTuple
+
+from headrace.core.media import TICKS_PER_S
+
+PARTS_TARGET_DURATIONS = 3
 
 _INIT_DIGITS = 8
 _SEGMENT_DIGITS = 12
@@ -52,9 +57,14 @@ def init_name(data: bytes) -> str:
     return f"init-{hashlib.sha256(data).hexdigest()[:_INIT_DIGITS]}.mp4"
 
 
+def part_name(msn: int, number: int, encoder: str) -> str:
+    """The file name of a part; its encoder's id stands for its bytes, and where a part is missing there are none."""
+    return f"{msn}.{number}-{encoder or 'gap'}.m4s"
+
+
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """A whole segment. `pieces` in order; `id` is the chained id of the log entry that ended it.
+    """A segment. `pieces` in order; `id` is the chained id of the log entry that ended it, "" while it is open.
 
     `discontinuity` is the number of the run's discontinuities up to its start.
     """
@@ -91,19 +101,32 @@ class Segment:
         return f"{self.msn}-{self.id[:_SEGMENT_DIGITS]}.m4s"
 
 
+class Place(NamedTuple):
+    """Where a part stands, in the order of time: its segment's MSN, its number therein."""
+
+    msn: int
+    part: int
+
+
 @dataclass(frozen=True, slots=True)
 class MediaPlaylist:
-    """One rendition's playlist at one moment; `segments` is never empty.
+    """One rendition's playlist at one moment; `segments`, which are whole, is never empty, and `open` follows them.
 
     `anchor_ms` is the Unix time in milliseconds at timeline 0. `independent`: every segment starts with a keyframe.
+    `hint` names the file of the next part, "" where nobody knows it; `others` the newest part of each other rendition.
     """
 
     rung: str
     segments: tuple[Segment, ...]
+    open: Segment | None
     target_duration_s: int
+    part_target_ms: int
+    part_hold_back_ms: int
     anchor_ms: int
     independent: bool
     ended: bool
+    hint: str
+    others: tuple[tuple[str, Place], ...]
 
     @property
     def media_sequence(self) -> int:
@@ -115,10 +138,20 @@ class MediaPlaylist:
         """Discontinuities before the first segment, its own included: that tag left with the segment before it."""
         return self.segments[0].discontinuity
 
+    @property
+    def end(self) -> int:
+        """The nominal boundary at which the last part ends."""
+        return (self.open or self.segments[-1]).end
+
+    @property
+    def parts_from(self) -> int:
+        """Segments that start at or after this tick list their parts: three target durations (RFC 8216bis §6.2.2)."""
+        return self.end - PARTS_TARGET_DURATIONS * self.target_duration_s * TICKS_PER_S
+
     def lines(self) -> Iterator[tuple[Segment, bool, bool]]:
         """Each segment, whether a DISCONTINUITY stands before it, and whether a MAP does."""
         before: Segment | None = None
-        for segment in self.segments:
+        for segment in (*self.segments, self.open) if self.open else self.segments:
             broken = before is not None and segment.discontinuity != before.discontinuity
             yield segment, broken, before is None or segment.init.name != before.init.name
             before = segment

@@ -1,17 +1,17 @@
 """A run's log entries, folded into the playlists of all its renditions.
 
 Law: a pure function of the entries: equal entries give equal playlists on every origin, wherever its reading began,
-as long as the log still holds the window. A segment is listed in every rendition in the same step, once it is whole in
-all of them, and leaves all of them in the same step: while what stays is at least the plan's window, three target
-durations, and six segments long. It lingers four target durations longer, unlisted, for players that still ask.
-Source: RFC 8216bis §6.2.1, §6.2.2; Apple's authoring specification 8.11, 8.15. Neighbours: `listing` has the values,
-`render` the text.
+as long as the log still holds the window. Nothing is listed before one segment is whole in all renditions; from then on
+each lists a part, and a segment with its last part, as soon as it is published. Segments leave all renditions in the
+same step: while what stays is at least the plan's window, three target durations, and six segments long. They linger
+four target durations longer, unlisted, for players that still ask. Source: RFC 8216bis §6.2.1, §6.2.2; Apple's
+authoring specification 8.11, 8.15. Neighbours: `listing` has the values, `render` the text.
 """
 
 from collections.abc import Iterable, Sequence
 
 from headrace.core.broadcast import End, Entry, Gap, Init, Part, Plan, RunStart
-from headrace.core.hls.listing import InitSection, MediaPlaylist, Piece, Segment, init_name
+from headrace.core.hls.listing import InitSection, MediaPlaylist, Piece, Place, Segment, init_name, part_name
 from headrace.core.media import TICKS_PER_S
 
 LEAST_SEGMENTS = 6  # Apple's authoring specification, 8.11
@@ -22,7 +22,7 @@ LINGER_TARGET_DURATIONS = 4  # longer than any one segment plus the window's ove
 class _Rendition:
     """One rung's segments: contiguous MSNs, and the parts of the one that is open."""
 
-    __slots__ = ("_discontinuity", "_id", "_msn", "_pieces", "init", "segments")
+    __slots__ = ("_discontinuity", "_encoder", "_id", "_msn", "_pieces", "init", "segments")
 
     def __init__(self) -> None:
         self.init: InitSection | None = None
@@ -31,6 +31,27 @@ class _Rendition:
         self._pieces: list[Piece] = []
         self._discontinuity = 0
         self._id = ""
+        self._encoder = ""
+
+    @property
+    def open(self) -> Segment | None:
+        """The parts of the segment that is not whole yet."""
+        if self.init is None or not self._pieces:
+            return None
+        return Segment(self._msn, tuple(self._pieces), self._discontinuity, self.init, "")
+
+    @property
+    def newest(self) -> Place:
+        """Where the last part stands; before any, MSN -1."""
+        if self._pieces:
+            return Place(self._msn, len(self._pieces) - 1)
+        return Place(self.last_msn, len(self.segments[-1].pieces) - 1) if self.segments else Place(-1, 0)
+
+    @property
+    def hint(self) -> str:
+        """The file name of the next part, if its encoder is the one before it; "" where none is known."""
+        after = Place(self._msn, len(self._pieces)) if self._pieces else Place(self.newest.msn + 1, 0)
+        return part_name(*after, self._encoder) if self._encoder else ""
 
     @property
     def first_msn(self) -> int:
@@ -57,6 +78,7 @@ class _Rendition:
         if self.init is None:
             return False
         self._msn, self._discontinuity, self._id = part.msn, part.discontinuity, entry_id
+        self._encoder = part.encoder or self._encoder  # it goes on after what is missing, if it can
         self._pieces.append(_piece(part))
         return part.segment_end and self.close()
 
@@ -72,6 +94,7 @@ class _Rendition:
         """Forget all but the init section."""
         self.segments.clear()
         self._pieces.clear()
+        self._encoder = ""
 
     def forget(self, below_msn: int, until: int) -> None:
         """Let go of the segments below an MSN that end at or before a tick."""
@@ -139,12 +162,42 @@ class RunModel:
 
     def playlist(self, rung: str) -> MediaPlaylist | None:
         """The rung's playlist as it stands now, or None while it has nothing to list. Raises KeyError."""
-        segments = self._listed(self._renditions[rung])
+        rendition = self._renditions[rung]
+        segments = self._listed(rendition)
         if not segments or self.plan is None:
             return None
+        listed = {name: other.newest for name, other in self._renditions.items() if self._listed(other)}
         return MediaPlaylist(
-            rung, segments, self.plan.target_duration_s, self.anchor_ms, bool(self.plan.encoded), self.ended
+            rung,
+            segments,
+            rendition.open,
+            self.plan.target_duration_s,
+            self.plan.part_target_ms,
+            self.plan.part_hold_back_ms,
+            self.anchor_ms,
+            independent=bool(self.plan.encoded),
+            ended=self.ended,
+            hint="" if self.ended else rendition.hint,
+            others=tuple((name, newest) for name, newest in listed.items() if name != rung),
         )
+
+    def newest(self, rung: str) -> Place:
+        """Where the rung's last part stands; before any, and in rungs that do not exist, MSN -1."""
+        rendition = self._renditions.get(rung)
+        return rendition.newest if rendition else Place(-1, 0)
+
+    def hint(self, rung: str) -> str:
+        """The file name of the rung's next part, "" where there will be none or its name is not known."""
+        rendition = self._renditions.get(rung)
+        return rendition.hint if rendition and not self.ended else ""
+
+    def part(self, rung: str, msn: int, number: int) -> Piece | None:
+        """A part that is listed, was until lately, or soon will be."""
+        rendition = self._renditions.get(rung)
+        if rendition is None:
+            return None
+        holder = next(iter(rendition.between(msn, msn)), rendition.open)
+        return holder.pieces[number] if holder and holder.msn == msn and number < len(holder.pieces) else None
 
     def segment(self, rung: str, msn: int) -> Segment | None:
         """A whole segment that is listed, was until lately, or soon will be."""
@@ -170,12 +223,14 @@ class RunModel:
             self.version += 1
         if rendition.add(part, entry_id):
             self._advance()
+        if self._first is not None:
+            self.version += 1
 
     def _listed(self, rendition: _Rendition) -> tuple[Segment, ...]:
         if not rendition.segments or (self._first is None and not self.ended):
             return ()
         first = rendition.first_msn if self._first is None else self._first
-        return rendition.between(first, rendition.last_msn if self.ended else self._last)
+        return rendition.between(first, rendition.last_msn)
 
     def _advance(self) -> None:
         """Move the window over what is now whole in every rendition."""
@@ -193,7 +248,6 @@ class RunModel:
         while last - first >= LEAST_SEGMENTS and guide[-1].end - guide[first + 1 - oldest].start >= keep:
             first += 1
         self._first, self._last = first, last
-        self.version += 1
         horizon = guide[first - oldest].start - LINGER_TARGET_DURATIONS * target * TICKS_PER_S
         for rendition in renditions:
             rendition.forget(first, horizon)
