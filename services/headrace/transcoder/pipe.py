@@ -1,12 +1,11 @@
-"""The pipe between a supervisor and its worker: one table of messages, both ends of a socket.
+"""The pipe between a supervisor and its worker: one table of messages, and the worker's end of the socket.
 
 Law: parent and child are the same code, so nothing here has a version; every message is its kind, its length, and its
 fields in a fixed order. The parent trusts nothing that it receives: a worker that decodes hostile media may say
 anything, so upward messages hold only numbers, text and opaque bytes, and bad ones raise PipeBroken.
-Neighbours: `supervisor` holds the async end, `worker.main` the blocking one.
+Neighbours: `worker.main` holds the blocking end, `supervisor_end` is the async one.
 """
 
-import asyncio
 import pickle
 import socket
 import struct
@@ -21,8 +20,8 @@ from headrace.core.media import Frame, Kind
 from headrace.livelog.base import RungPosition
 
 MAX_MESSAGE_BYTES = 64 << 20  # above any part: 10 s of 50 Mbit/s
-_UPWARD = 16  # kinds from here on go up
-_HEAD = struct.Struct(">BI")
+UPWARD = 16  # kinds from here on go up
+HEAD = struct.Struct(">BI")
 _FRAME = struct.Struct(">BBqqqIB")
 _PLACE = struct.Struct(">QIqqqBI")
 _INIT = struct.Struct(">IIIII")
@@ -87,7 +86,7 @@ def encode(message: Message) -> list[bytes]:
     size = sum(map(len, body))
     if size > MAX_MESSAGE_BYTES:
         raise PipeBroken(f"a {type(message).__name__} of {size} bytes")
-    return [_HEAD.pack(number, size), *body]
+    return [HEAD.pack(number, size), *body]
 
 
 def decode(number: int, payload: bytes) -> Message:
@@ -109,12 +108,12 @@ class WorkerEnd:
 
     def receive(self) -> Message | None:
         """The next message; None when the parent closed the pipe. Raises PipeBroken."""
-        head = self._file.read(_HEAD.size)
+        head = self._file.read(HEAD.size)
         if not head:
             return None
-        if len(head) < _HEAD.size:
+        if len(head) < HEAD.size:
             raise PipeBroken("the pipe ended inside a message's head")
-        number, size = _checked(head)
+        number, size = checked(head)
         payload = self._file.read(size)
         if len(payload) < size:
             raise PipeBroken("the pipe ended inside a message")
@@ -126,52 +125,9 @@ class WorkerEnd:
             self._sock.sendall(buffer)
 
 
-class SupervisorEnd:
-    """The parent's end: asyncio. `send` waits while more than `max_bytes` are unread by the child."""
-
-    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self._reader = reader
-        self._writer = writer
-
-    @classmethod
-    async def over(cls, sock: socket.socket, max_bytes: int) -> "SupervisorEnd":
-        """Take over one end of a socket pair."""
-        reader, writer = await asyncio.open_unix_connection(sock=sock, limit=max_bytes)
-        writer.transport.set_write_buffer_limits(high=max_bytes)
-        return cls(reader, writer)
-
-    @property
-    def held_bytes(self) -> int:
-        """Bytes that wait in this process for the child to read."""
-        return self._writer.transport.get_write_buffer_size()
-
-    async def send(self, message: Message) -> None:
-        """Hand one message over. Raises PipeBroken when the child is gone."""
-        if self._writer.is_closing():
-            raise PipeBroken("the pipe is closed")
-        try:
-            self._writer.writelines(encode(message))
-            await self._writer.drain()
-        except ConnectionError as error:
-            raise PipeBroken(f"the worker does not read any more: {error!r}") from None
-
-    async def receive(self) -> Message | None:
-        """The next message; None when the child is gone, be it in the middle of one. Raises PipeBroken."""
-        try:
-            number, size = _checked(await self._reader.readexactly(_HEAD.size))
-            if number < _UPWARD:
-                raise PipeBroken(f"a message of kind {number} from the worker")
-            return decode(number, await self._reader.readexactly(size))
-        except (asyncio.IncompleteReadError, ConnectionError):
-            return None
-
-    def close(self) -> None:
-        """Give the socket back, unsent bytes included."""
-        self._writer.transport.abort()
-
-
-def _checked(head: bytes) -> tuple[int, int]:
-    number, size = _HEAD.unpack(head)
+def checked(head: bytes) -> tuple[int, int]:
+    """Kind and size of the message that `head` begins. Raises PipeBroken."""
+    number, size = HEAD.unpack(head)
     if size > MAX_MESSAGE_BYTES:
         raise PipeBroken(f"a message of {size} bytes")
     return number, size

@@ -17,7 +17,7 @@ from typing import IO
 
 from headrace.runtime.config import child_environment
 from headrace.runtime.telemetry.logs import RateLimited, logger
-from headrace.transcoder.pipe import SupervisorEnd
+from headrace.transcoder.supervisor_end import SupervisorEnd
 
 WORKER_COMMAND = (sys.executable, "-m", "headrace.transcoder.worker")
 _STDERR_BYTES = 4096  # of one log line

@@ -1,6 +1,7 @@
-"""The transcoder's child processes: what they are given, and how fast they go."""
+"""The transcoder's child processes: what they load, what they are given, and how they end."""
 
 import asyncio
+import subprocess
 import sys
 from pathlib import Path
 
@@ -10,7 +11,12 @@ from headrace.transcoder import capacity
 from headrace.transcoder.capacity import measured
 from headrace.transcoder.process import WorkerProcess
 
+LOADED = "import sys, headrace.transcoder.worker.main; print({'av', 'asyncio', 'ssl'} & {*sys.modules})"
 SHOW = "import os, sys; sys.stderr.write(str([name in os.environ for name in ('PATH', 'HEADRACE_API_KEY')]))"
+
+
+def test_a_worker_loads_ffmpeg_and_no_event_loop() -> None:
+    assert subprocess.check_output([sys.executable, "-c", LOADED], text=True) == "{'av'}\n"
 
 
 async def test_a_worker_is_told_no_secret(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
