@@ -1,4 +1,4 @@
-"""Made-up runs: log entries with chained ids, a log that plays them back, and a reader of playlists.
+"""Made-up runs: log entries with chained ids, and a log that plays them back.
 
 Law: boundaries lie on the plan's grid, part bytes are a function of their place, so every test can say what to expect.
 """
@@ -27,6 +27,7 @@ from headrace.core.broadcast import (
 )
 from headrace.core.media import TICKS_PER_S
 from headrace.livelog.base import Cursor, NoRun, Published, Reading
+from tests.support.playlists import read_playlist as read_playlist
 
 ANCHOR_MS = 1_772_366_400_123  # 2026-03-01T12:00:00.123Z
 ENCODER = "e1"
@@ -187,65 +188,3 @@ class PlaybackLog:
         self.calls[name] = self.calls.get(name, 0) + 1
         if self.failures:
             raise self.failures.pop(0)
-
-
-@dataclass(frozen=True)
-class ListedSegment:
-    """One segment as a client understands it; `discontinuity` is counted from DISCONTINUITY-SEQUENCE."""
-
-    msn: int
-    uri: str
-    extinf: str
-    date: str
-    map: str
-    discontinuity: int
-    gap: bool
-
-
-@dataclass(frozen=True)
-class ReadPlaylist:
-    """A media playlist as a client understands it."""
-
-    tags: dict[str, str]
-    segments: tuple[ListedSegment, ...]
-    discontinuity_tags: int
-    ended: bool
-
-
-def read_playlist(text: str) -> ReadPlaylist:
-    """Parse a media playlist of ours; fails on tags or an order that a client would not take."""
-    lines = text.split("\n")
-    assert lines[0] == "#EXTM3U"
-    assert lines.pop() == ""
-    tags: dict[str, str] = {}
-    segments: list[ListedSegment] = []
-    broken = 0
-    now = {"map": "", "date": "", "extinf": "", "gap": ""}
-    for line in lines[1:]:
-        name, _, value = line.partition(":")
-        match name:
-            case "#EXT-X-DISCONTINUITY":
-                broken += 1
-            case "#EXT-X-MAP":
-                now["map"] = value.removeprefix('URI="').removesuffix('"')
-            case "#EXT-X-PROGRAM-DATE-TIME":
-                now["date"] = value
-            case "#EXT-X-GAP":
-                now["gap"] = "yes"
-            case "#EXTINF":
-                now["extinf"] = value.removesuffix(",")
-            case "#EXT-X-ENDLIST":
-                assert line == lines[-1]
-            case _ if line.startswith("#EXT-X-"):
-                assert name not in tags, "a header tag stands twice"
-                assert not segments, "a header tag stands after a segment"
-                tags[name] = value
-            case _:
-                assert not line.startswith("#")
-                number = int(tags["#EXT-X-MEDIA-SEQUENCE"]) + len(segments)
-                disc = int(tags["#EXT-X-DISCONTINUITY-SEQUENCE"]) + broken
-                segments.append(
-                    ListedSegment(number, line, now["extinf"], now["date"], now["map"], disc, now["gap"] == "yes")
-                )
-                now |= {"gap": "", "extinf": "", "date": ""}
-    return ReadPlaylist(tags, tuple(segments), broken, lines[-1] == "#EXT-X-ENDLIST")
