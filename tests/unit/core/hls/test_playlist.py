@@ -13,17 +13,8 @@ from headrace.core.hls.multivariant import multivariant
 from headrace.core.hls.playlist import RunModel
 from headrace.core.hls.render import media_playlist
 from headrace.core.media import TICKS_PER_S
-from tests.support.runs import (
-    ReadPlaylist,
-    Recorded,
-    chained,
-    init_of,
-    parts_of,
-    plan_of,
-    read_playlist,
-    start_of,
-    whole_run,
-)
+from tests.support.playlists import ReadPlaylist, read_playlist
+from tests.support.runs import Recorded, chained, init_of, parts_of, plan_of, start_of, whole_run
 
 
 def folded(entries: list[Entry]) -> RunModel:

@@ -11,7 +11,8 @@ from headrace.core.hls.dates import iso_8601
 from headrace.core.hls.listing import MediaPlaylist
 from headrace.core.hls.playlist import RunModel
 from headrace.core.hls.render import date_ms, media_playlist
-from tests.support.runs import chained, init_of, parts_of, plan_of, read_playlist, whole_run
+from tests.support.playlists import read_playlist
+from tests.support.runs import chained, init_of, parts_of, plan_of, whole_run
 
 
 def playlist_of(entries: list[Entry], rung: str) -> MediaPlaylist:
