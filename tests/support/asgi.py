@@ -1,5 +1,6 @@
 """Calling an ASGI app without a server."""
 
+import asyncio
 from collections.abc import Mapping, MutableMapping
 from dataclasses import dataclass
 from typing import Any
@@ -41,3 +42,17 @@ async def ask(app: AsgiApp, url: str, headers: Mapping[str, str] | None = None, 
     names = [name for name, _ in start["headers"]]
     assert len(names) == len(set(names)), "a header was sent twice"
     return Reply(start["status"], {n.decode(): v.decode() for n, v in start["headers"]}, body["body"])
+
+
+async def settle() -> None:
+    """Let every task that can go on do so."""
+    for _ in range(30):
+        await asyncio.sleep(0)
+
+
+async def held(group: asyncio.TaskGroup, app: AsgiApp, url: str, method: str = "GET") -> asyncio.Task[Reply]:
+    """A request that is not answered yet, though all that can happen now has happened."""
+    task = group.create_task(ask(app, url, method=method))
+    await settle()
+    assert not task.done(), f"{url} was answered at once: {task.result()}"
+    return task

@@ -57,8 +57,10 @@ def directives(query: bytes) -> Directives | None:
     given: dict[bytes, bytes] = {}
     for pair in query.split(b"&"):
         name, _, value = pair.partition(b"=")
-        if name in (b"_HLS_msn", b"_HLS_part") and given.setdefault(name, value) != value:
+        if name in given:
             raise BadDirective(f"{name.decode()} stands twice")
+        if name in (b"_HLS_msn", b"_HLS_part"):
+            given[name] = value
     if not given:
         return None
     msn, part = (_number(name, given[name]) if name in given else None for name in (b"_HLS_msn", b"_HLS_part"))

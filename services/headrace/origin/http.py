@@ -118,9 +118,9 @@ class OriginApp:
 
     async def _media(self, path: PlaylistPath, request: Headers, query: bytes) -> Answer:
         followed, rung, echo = await self._follower.get(path.run), path.rung, echoed(query)
-        page = await self._listed(followed, lambda: _media_page(followed, rung, echo))
         wanted = None if followed.model.ended else _directives(query)
-        if wanted is None:
+        page = await self._listed(followed, lambda: _media_page(followed, rung, echo))
+        if wanted is None or followed.model.ended:
             return answers.playlist(request, page, _lifetime_s(followed), unix_ms())
         if wanted.too_far(followed.model, rung, _plan(followed).part_target_ms):
             raise _Failure(400, "that is too far ahead of the playlist")

@@ -10,7 +10,7 @@ from headrace.core.broadcast import RunId
 from headrace.core.hls.listing import Segment
 from headrace.core.hls.playlist import RunModel
 from headrace.livelog.base import LiveLog, LogError
-from headrace.origin.caching import SegmentCache
+from headrace.origin.caching import MediaCache
 from tests.support.runs import PlaybackLog, chained, part_bytes, parts_of, plan_of, start_of, whole_run
 
 RUN = RunId("r1")
@@ -23,12 +23,12 @@ def segments() -> list[Segment]:
     return list(playlist.segments)
 
 
-def cache_over(log: PlaybackLog, max_bytes: int = 10**6) -> SegmentCache:
-    return SegmentCache(cast(LiveLog, log), max_bytes)
+def cache_over(log: PlaybackLog, max_bytes: int = 10**6) -> MediaCache:
+    return MediaCache(cast(LiveLog, log), max_bytes)
 
 
 async def test_a_segment_is_its_parts_bytes_in_order(log: PlaybackLog, segments: list[Segment]) -> None:
-    body = await cache_over(log).get(RUN, "audio", segments[1])
+    body = await cache_over(log).segment(RUN, "audio", segments[1])
     assert body == b"".join(part_bytes("audio", 1, part) for part in range(6))
 
 
@@ -37,17 +37,17 @@ async def test_a_listed_gap_that_its_neighbour_fills_adds_no_bytes(log: Playback
     model = RunModel.read([], chained([*start_of(plan), *parts_of(plan, "source", 0, filled=(1, 5))]))
     segment = model.segment("source", 0)
     assert segment is not None
-    body = await cache_over(log).get(RUN, "source", segment)
+    body = await cache_over(log).segment(RUN, "source", segment)
     assert body == b"".join(part_bytes("source", 0, part) for part in (0, 2, 3, 4))
 
 
 async def test_many_who_ask_at_once_cost_one_fetch(log: PlaybackLog, segments: list[Segment]) -> None:
     cache = cache_over(log)
     async with asyncio.TaskGroup() as group:
-        asked = [group.create_task(cache.get(RUN, "audio", segments[0])) for _ in range(20)]
+        asked = [group.create_task(cache.segment(RUN, "audio", segments[0])) for _ in range(20)]
     assert len({task.result() for task in asked}) == 1
     assert log.calls["get"] == 6
-    await cache.get(RUN, "audio", segments[0])
+    await cache.segment(RUN, "audio", segments[0])
     assert log.calls["get"] == 6
 
 
@@ -55,7 +55,7 @@ async def test_many_who_ask_for_an_expired_segment_cost_one_fetch(log: PlaybackL
     log.expired.add(("audio", 0))
     cache = cache_over(log)
     async with asyncio.TaskGroup() as group:
-        asked = [group.create_task(cache.get(RUN, "audio", segments[0])) for _ in range(20)]
+        asked = [group.create_task(cache.segment(RUN, "audio", segments[0])) for _ in range(20)]
     assert {task.result() for task in asked} == {None}
     assert log.calls["get"] == 1
 
@@ -63,16 +63,16 @@ async def test_many_who_ask_for_an_expired_segment_cost_one_fetch(log: PlaybackL
 async def test_what_expired_is_never_remembered(log: PlaybackLog, segments: list[Segment]) -> None:
     log.expired.add(("audio", 0))
     cache = cache_over(log)
-    assert await cache.get(RUN, "audio", segments[0]) is None
+    assert await cache.segment(RUN, "audio", segments[0]) is None
     log.expired.clear()
-    assert await cache.get(RUN, "audio", segments[0]) is not None
+    assert await cache.segment(RUN, "audio", segments[0]) is not None
 
 
 async def test_the_longest_unused_leave_first_and_the_bound_holds(log: PlaybackLog, segments: list[Segment]) -> None:
     size = segments[0].size
     cache = cache_over(log, 2 * size)
     for wanted, fetched in ((0, 6), (1, 12), (0, 12), (2, 18), (0, 18), (1, 24)):
-        await cache.get(RUN, "audio", segments[wanted])
+        await cache.segment(RUN, "audio", segments[wanted])
         assert log.calls["get"] == fetched, wanted
 
 
@@ -80,8 +80,8 @@ async def test_a_segment_larger_than_the_bound_is_served_but_not_kept(
     log: PlaybackLog, segments: list[Segment]
 ) -> None:
     cache = cache_over(log, segments[0].size - 1)
-    assert await cache.get(RUN, "audio", segments[0]) is not None
-    assert await cache.get(RUN, "audio", segments[0]) is not None
+    assert await cache.segment(RUN, "audio", segments[0]) is not None
+    assert await cache.segment(RUN, "audio", segments[0]) is not None
     assert log.calls["get"] == 12
 
 
@@ -91,11 +91,11 @@ async def test_a_fetch_that_fails_or_is_cancelled_leaves_the_next_to_try(
     cache = cache_over(log)
     log.failures.append(LogError("down"))
     with pytest.raises(LogError):
-        await cache.get(RUN, "audio", segments[0])
+        await cache.segment(RUN, "audio", segments[0])
     async with asyncio.TaskGroup() as group:
-        first = group.create_task(cache.get(RUN, "audio", segments[0]))
+        first = group.create_task(cache.segment(RUN, "audio", segments[0]))
         await asyncio.sleep(0)
-        second = group.create_task(cache.get(RUN, "audio", segments[0]))
+        second = group.create_task(cache.segment(RUN, "audio", segments[0]))
         await asyncio.sleep(0)
         first.cancel()
     assert second.result() is not None
@@ -104,4 +104,4 @@ async def test_a_fetch_that_fails_or_is_cancelled_leaves_the_next_to_try(
 async def test_bytes_of_another_size_than_published_are_not_served(log: PlaybackLog, segments: list[Segment]) -> None:
     first = segments[0].pieces[0]
     shorter = replace(segments[0], pieces=(replace(first, size=first.size - 1), *segments[0].pieces[1:]))
-    assert await cache_over(log).get(RUN, "audio", shorter) is None
+    assert await cache_over(log).segment(RUN, "audio", shorter) is None

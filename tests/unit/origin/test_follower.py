@@ -10,6 +10,7 @@ from headrace.core.broadcast import End, RunId
 from headrace.livelog.base import Cursor, LiveLog, LogError, NoRun
 from headrace.origin import follower as module
 from headrace.origin.follower import FollowedRun, Follower, Unavailable
+from tests.support.asgi import settle
 from tests.support.runs import PlaybackLog, parts_of, plan_of, whole_run
 
 PLAN = plan_of(window_s=20)
@@ -28,12 +29,6 @@ async def follower(log: PlaybackLog) -> AsyncIterator[Follower]:
         task = group.create_task(made.run())
         yield made
         task.cancel()
-
-
-async def settle() -> None:
-    """Let every task that can go on do so."""
-    for _ in range(20):
-        await asyncio.sleep(0)
 
 
 def last_msn(followed: FollowedRun) -> int:

@@ -11,7 +11,7 @@ from headrace.core.broadcast import End, Profile, RunId, StreamId
 from headrace.livelog.base import LogError
 from headrace.origin import http
 from headrace.origin.service import Service
-from tests.support.asgi import Reply, ask
+from tests.support.asgi import ask, held
 from tests.support.runs import PlaybackLog, part_bytes, parts_of, plan_of, read_playlist, start_of, whole_run
 
 PLAN = plan_of()
@@ -174,22 +174,13 @@ async def test_an_unchanged_playlist_is_304_and_a_changed_one_is_not(live: Playb
 async def test_tokens_are_echoed_into_children_and_directives_are_not(live: PlaybackLog, origin: Service) -> None:
     master = await uris(origin, f"/live/{STREAM}/index.m3u8?token=t%22&_HLS_msn=4")
     assert all(uri.endswith("/index.m3u8?token=t%22") for uri in master)
-    segments = await uris(origin, f"{BASE}/audio/index.m3u8?_HLS_part=4&token=t")
+    segments = await uris(origin, f"{BASE}/audio/index.m3u8?_HLS_msn=0&_HLS_part=4&token=t")
     assert all(uri.endswith(".m4s?token=t") for uri in segments)
     assert (await ask(origin.http_app, f"{BASE}/audio/{segments[0]}")).status == 200
 
 
 async def test_a_query_too_long_to_echo_is_refused(live: PlaybackLog, origin: Service) -> None:
     assert (await ask(origin.http_app, f"/live/{STREAM}/index.m3u8?a={'x' * 3000}")).status == 414
-
-
-async def soon(origin: Service, url: str, group: asyncio.TaskGroup) -> asyncio.Task[Reply]:
-    """A request that has begun to wait."""
-    task = group.create_task(ask(origin.http_app, url))
-    for _ in range(20):
-        await asyncio.sleep(0)
-    assert not task.done()
-    return task
 
 
 @pytest.mark.parametrize("url", [f"/live/{STREAM}/index.m3u8", f"{BASE}/index.m3u8", f"{BASE}/audio/index.m3u8"])
@@ -199,7 +190,7 @@ async def test_a_player_that_comes_before_the_first_segment_waits_for_it(
     log.newest[STREAM] = RUN
     await log.append(RUN, *start_of(PLAN))
     async with asyncio.timeout(2), asyncio.TaskGroup() as group:
-        task = await soon(origin, url, group)
+        task = await held(group, origin.http_app, url)
         await log.append(RUN, *(e for rung in PLAN.rung_names for e in parts_of(PLAN, rung, 0)))
         assert (await task).status == 200
 
@@ -210,7 +201,7 @@ async def test_a_player_that_comes_before_the_runs_first_entry_waits_for_it(
     monkeypatch.setattr(http, "ASK_AGAIN_S", 0.01)
     log.newest[STREAM] = RUN
     async with asyncio.timeout(2), asyncio.TaskGroup() as group:
-        task = await soon(origin, f"/live/{STREAM}/index.m3u8", group)
+        task = await held(group, origin.http_app, f"/live/{STREAM}/index.m3u8")
         await log.append(RUN, *whole_run(PLAN, 1))
         assert (await task).status == 200
 
@@ -231,7 +222,7 @@ async def test_a_run_that_stays_silent_is_404_with_a_time_to_come_back(
 async def test_a_run_that_ends_with_nothing_to_see_lets_its_waiters_go(log: PlaybackLog, origin: Service) -> None:
     await log.append(RUN, *start_of(PLAN))
     async with asyncio.timeout(2), asyncio.TaskGroup() as group:
-        task = await soon(origin, f"{BASE}/audio/index.m3u8", group)
+        task = await held(group, origin.http_app, f"{BASE}/audio/index.m3u8")
         await log.append(RUN, End(0))
         assert (await task).status == 404
 
@@ -239,7 +230,7 @@ async def test_a_run_that_ends_with_nothing_to_see_lets_its_waiters_go(log: Play
 async def test_waiters_are_let_go_when_the_origin_stops(log: PlaybackLog, origin: Service) -> None:
     await log.append(RUN, *start_of(PLAN))
     async with asyncio.timeout(2), asyncio.TaskGroup() as group:
-        task = await soon(origin, f"{BASE}/audio/index.m3u8", group)
+        task = await held(group, origin.http_app, f"{BASE}/audio/index.m3u8")
         origin.stop()
         assert (await task).status == 503
     assert (await ask(origin.http_app, f"{BASE}/audio/index.m3u8")).status == 503
@@ -248,7 +239,7 @@ async def test_waiters_are_let_go_when_the_origin_stops(log: PlaybackLog, origin
 async def test_no_more_wait_than_may(log: PlaybackLog, origin: Service) -> None:
     await log.append(RUN, *start_of(PLAN))
     async with asyncio.timeout(2), asyncio.TaskGroup() as group:
-        waiting = [await soon(origin, f"{BASE}/audio/index.m3u8", group) for _ in range(3)]
+        waiting = [await held(group, origin.http_app, f"{BASE}/audio/index.m3u8") for _ in range(3)]
         reply = await ask(origin.http_app, f"{BASE}/audio/index.m3u8")
         assert (reply.status, reply.headers["retry-after"]) == (503, "1")
         await log.append(RUN, *(e for rung in PLAN.rung_names for e in parts_of(PLAN, rung, 0)))

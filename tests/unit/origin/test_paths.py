@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from headrace.core.broadcast import RunId, StreamId
-from headrace.origin.paths import InitPath, MultivariantPath, Path, PlaylistPath, SegmentPath, echoed, parse
+from headrace.origin.paths import InitPath, MultivariantPath, PartPath, Path, PlaylistPath, SegmentPath, echoed, parse
 
 
 @pytest.mark.parametrize(
@@ -19,6 +19,8 @@ from headrace.origin.paths import InitPath, MultivariantPath, Path, PlaylistPath
             "/live/s1/r_1/audio/12-0123456789ab.m4s",
             SegmentPath(RunId("r_1"), "audio", "12-0123456789ab.m4s", 12),
         ),
+        ("/live/s1/r_1/audio/12.0-e_1.m4s", PartPath(RunId("r_1"), "audio", "12.0-e_1.m4s", 12, 0)),
+        ("/live/s1/r_1/audio/0.17-Zz-9.m4s", PartPath(RunId("r_1"), "audio", "0.17-Zz-9.m4s", 0, 17)),
     ],
 )
 def test_each_kind_of_url_is_read(path: str, expected: Path) -> None:
@@ -57,6 +59,15 @@ def test_each_kind_of_url_is_read(path: str, expected: Path) -> None:
         "/live/s/r/v/1-0123456789a.m4s",
         "/live/s/r/v/\u0661-0123456789ab.m4s",
         "/live/s/r/1-0123456789ab.m4s",
+        "/live/s/r/1.0-e1.m4s",
+        "/live/s/r/v/01.0-e1.m4s",
+        "/live/s/r/v/1.00-e1.m4s",
+        "/live/s/r/v/1.0-.m4s",
+        "/live/s/r/v/1.0.m4s",
+        "/live/s/r/v/1.0-e1.m4s\n",
+        "/live/s/r/v/1.-e1.m4s",
+        "/live/s/r/v/1.0-e.1.m4s",
+        "/live/s/r/v/1.1234567-e1.m4s",
         "/live/s/init-0123abcd.mp4",
         f"/live/{'s' * 65}/index.m3u8",
         f"/live/s/r/v/{'9' * 13}-0123456789ab.m4s",
