@@ -1,6 +1,7 @@
 """Tasks: whose failure is whose."""
 
 import asyncio
+import inspect
 
 import pytest
 
@@ -37,3 +38,13 @@ async def test_a_groups_first_failure_passes_as_itself() -> None:
 
     with pytest.raises(ValueError, match="plain"):
         await nested()
+
+
+async def test_an_isolated_task_that_is_cancelled_at_once_leaves_nothing_unawaited() -> None:
+    async def work() -> None:
+        """Never begins."""
+
+    never = work()
+    async with asyncio.TaskGroup() as group:
+        spawn_isolated(group, never, "never begins").cancel()
+    assert inspect.getcoroutinestate(never) == inspect.CORO_CLOSED

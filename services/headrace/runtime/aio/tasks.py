@@ -45,4 +45,6 @@ def spawn_isolated(
             if on_failure is not None:
                 on_failure(error)
 
-    return group.create_task(isolated(), name=name)
+    task = group.create_task(isolated(), name=name)
+    task.add_done_callback(lambda _: work.close())  # cancelled before its first step, it never awaited it
+    return task
