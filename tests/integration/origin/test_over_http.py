@@ -13,7 +13,8 @@ from headrace.origin.service import build
 from headrace.origin.settings import OriginSettings
 from headrace.runtime.http import serve_http
 from headrace.runtime.lifecycle import listen_tcp
-from tests.support.runs import PlaybackLog, part_bytes, parts_of, plan_of, read_playlist, start_of, whole_run
+from tests.support.playlists import read_playlist
+from tests.support.runs import PlaybackLog, part_bytes, parts_of, plan_of, start_of, whole_run
 
 PLAN = plan_of()
 RUN = "r1"
@@ -89,3 +90,37 @@ async def test_a_viewer_who_waits_sees_the_first_segment_and_the_end(
     await log.append(RUN, End(PLAN.segment))
     for rung in PLAN.rung_names:
         assert (await client.get(f"{BASE}/{rung}/index.m3u8")).text.endswith("#EXT-X-ENDLIST\n")
+
+
+async def test_a_held_reload_and_a_held_hint_are_answered_with_the_part(
+    log: PlaybackLog, client: httpx.AsyncClient
+) -> None:
+    await log.append(RUN, *whole_run(PLAN, 3))
+    async with asyncio.TaskGroup() as group:
+        reload = group.create_task(client.get(f"{BASE}/audio/index.m3u8?_HLS_msn=3&_HLS_part=0"))
+        hinted = group.create_task(client.get(f"{BASE}/audio/3.0-e1.m4s"))
+        await waiting(client, 2)
+        await log.append(RUN, *parts_of(PLAN, "audio", 3, count=1))
+    assert read_playlist(reload.result().text).parts[-1].uri == "3.0-e1.m4s"
+    assert reload.result().headers["content-encoding"] == "gzip"
+    assert hinted.result().content == part_bytes("audio", 3, 0)
+    assert hinted.result().headers["content-length"] == str(len(part_bytes("audio", 3, 0)))
+
+
+async def test_who_hangs_up_keeps_a_place_only_until_what_was_asked_for_is_there(
+    log: PlaybackLog, client: httpx.AsyncClient
+) -> None:
+    await log.append(RUN, *whole_run(PLAN, 3))
+    with pytest.raises(httpx.ReadTimeout):
+        await client.get(f"{BASE}/audio/index.m3u8?_HLS_msn=3&_HLS_part=0", timeout=0.05)
+    await waiting(client, 1)
+    await log.append(RUN, *parts_of(PLAN, "audio", 3, count=1))
+    await waiting(client, 0)
+    assert (await client.get(f"{BASE}/audio/index.m3u8?_HLS_msn=3&_HLS_part=0")).status_code == 200
+
+
+async def waiting(client: httpx.AsyncClient, count: int) -> None:
+    """Return when so many requests wait."""
+    async with asyncio.timeout(5):
+        while f"headrace_origin_waiting_requests {count}.0" not in (await client.get("/metrics")).text:
+            await asyncio.sleep(0.01)

@@ -7,6 +7,7 @@ import pytest
 from headrace.core.broadcast import End, Entry, RunId
 from headrace.core.hls.playlist import RunModel
 from headrace.origin import http
+from headrace.origin.blocking import Directives
 from headrace.origin.service import Service
 from tests.support.asgi import Reply, ask, held, settle
 from tests.support.runs import PlaybackLog, parts_of, plan_of, start_of, whole_run
@@ -219,13 +220,13 @@ async def test_the_parts_of_another_rendition_wake_nobody(
     live: PlaybackLog, origin: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     looked: list[str] = []
-    shown = http.Directives.shown
+    shown = Directives.shown
 
-    def noted(self: http.Directives, model: RunModel, rung: str) -> bool:
+    def noted(self: Directives, model: RunModel, rung: str) -> bool:
         looked.append(rung)
         return shown(self, model, rung)
 
-    monkeypatch.setattr(http.Directives, "shown", noted)
+    monkeypatch.setattr(Directives, "shown", noted)
     async with asyncio.timeout(2), asyncio.TaskGroup() as group:
         waiting = await held(group, origin.http_app, f"{URL}?_HLS_msn=3&_HLS_part=3")
         looked.clear()

@@ -1,4 +1,4 @@
-"""Segments joined from parts, once."""
+"""Segments joined from parts, and parts, once."""
 
 import asyncio
 from dataclasses import replace
@@ -105,3 +105,27 @@ async def test_bytes_of_another_size_than_published_are_not_served(log: Playback
     first = segments[0].pieces[0]
     shorter = replace(segments[0], pieces=(replace(first, size=first.size - 1), *segments[0].pieces[1:]))
     assert await cache_over(log).segment(RUN, "audio", shorter) is None
+
+
+async def test_a_part_is_its_own_bytes_and_cached_beside_its_segment(log: PlaybackLog, segments: list[Segment]) -> None:
+    cache, piece = cache_over(log), segments[1].pieces[2]
+    for _ in range(2):
+        assert await cache.part(RUN, "audio", 1, 2, piece) == part_bytes("audio", 1, 2)
+    assert log.calls["get"] == 1
+    assert await cache.segment(RUN, "audio", segments[1]) != part_bytes("audio", 1, 2)
+    assert log.calls["get"] == 7
+
+
+async def test_parts_and_segments_share_one_bound(log: PlaybackLog, segments: list[Segment]) -> None:
+    cache, piece = cache_over(log, segments[0].size), segments[1].pieces[0]
+    await cache.part(RUN, "audio", 1, 0, piece)
+    await cache.segment(RUN, "audio", segments[0])
+    before = log.calls["get"]
+    await cache.part(RUN, "audio", 1, 0, piece)
+    assert log.calls["get"] == before + 1
+
+
+async def test_parts_of_two_encoders_are_two_resources(log: PlaybackLog, segments: list[Segment]) -> None:
+    cache, piece = cache_over(log), segments[1].pieces[0]
+    assert await cache.part(RUN, "audio", 1, 0, piece) is not None
+    assert await cache.part(RUN, "audio", 1, 0, replace(piece, encoder="e2")) is None

@@ -155,3 +155,52 @@ async def test_a_wait_ends_with_its_deadline(log: PlaybackLog, follower: Followe
     await log.append(RUN, *whole_run(PLAN, 1))
     followed = await follower.get(RUN)
     assert not await followed.until(lambda: False, 0.01)
+
+
+async def test_a_run_is_not_forgotten_while_somebody_waits_for_it(
+    log: PlaybackLog, quick_sweeps: None, follower: Follower, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now_s = [1000.0]
+    monkeypatch.setattr(module, "monotonic_s", lambda: now_s[0])
+    await log.append(RUN, *whole_run(PLAN, 1))
+    followed = await follower.get(RUN)
+    async with asyncio.timeout(2), asyncio.TaskGroup() as group:
+        waiting = group.create_task(followed.until(lambda: last_msn(followed) == 1, 1, "audio"))
+        await settle()
+        now_s[0] += 600
+        await settle()
+        assert not followed.over
+        await log.append(RUN, *(e for rung in PLAN.rung_names for e in parts_of(PLAN, rung, 1)))
+        assert await waiting
+    await settle()
+    assert followed.over
+
+
+@pytest.mark.parametrize("rung", ["", "audio"])
+async def test_a_wait_that_is_given_up_is_forgotten_with_the_run(
+    log: PlaybackLog, quick_sweeps: None, follower: Follower, monkeypatch: pytest.MonkeyPatch, rung: str
+) -> None:
+    now_s = [1000.0]
+    monkeypatch.setattr(module, "monotonic_s", lambda: now_s[0])
+    await log.append(RUN, *whole_run(PLAN, 1))
+    followed = await follower.get(RUN)
+    async with asyncio.timeout(2), asyncio.TaskGroup() as group:
+        waiting = group.create_task(followed.until(lambda: False, 1, rung))
+        await settle()
+        waiting.cancel()
+    now_s[0] += 600
+    await settle()
+    assert followed.over
+
+
+async def test_who_waits_for_a_rung_looks_again_when_the_log_replaces_everything(
+    log: PlaybackLog, follower: Follower
+) -> None:
+    await log.append(RUN, *whole_run(PLAN, 3))
+    followed = await follower.get(RUN)
+    before = followed.model
+    async with asyncio.timeout(2), asyncio.TaskGroup() as group:
+        waiting = group.create_task(followed.until(lambda: followed.model is not before, 1, "audio"))
+        await settle()
+        followed.take(await log.read(RUN, Cursor(3, "elsewhere")))
+        assert await waiting
