@@ -27,7 +27,7 @@ def live(tmp_path: Path, viewer: Viewer, clip: Callable[[Source], Path]) -> Iter
         stream = stack.create("live", LADDER)
         with publish(Publisher.FFMPEG, Pace.REALTIME, clip(MONO), stream.publish_url):
             eventually("the first segment", lambda: viewer.exists(stream.hls_url), 30)
-            assert stack.workers()
+            assert stack.worker(stream.run) in stack.offspring()
             yield stack, viewer.multivariant(stream.hls_url).variants[0].url
 
 

@@ -198,9 +198,9 @@ class Stack(Process):
                 total += float(match[3])
         return total
 
-    def workers(self) -> list[int]:
-        """The worker processes."""
-        return [pid for pid in self.offspring() if b"headrace.transcoder.worker" in _file(pid, "cmdline")]
+    def worker(self, run: str | None) -> int:
+        """The process that `run` was given to last; others may wait for runs to come."""
+        return int(re.findall(rf"run taken run={run} .*worker=(\d+)", self.output)[-1])
 
     def _addresses(self) -> tuple[str, str] | None:
         if not self.running:

@@ -10,6 +10,20 @@ CAPACITY = Gauge("headrace_transcoder_capacity_pixels_per_second", "What this no
 USED = Gauge("headrace_transcoder_used_pixels_per_second", "What its runs cost")
 CALLS = Counter("headrace_transcoder_calls_total", "Ingest calls by how they ended", ["outcome"])
 WORKER_DEATHS = Counter("headrace_transcoder_worker_deaths_total", "Workers that ended before their work did")
+WARM_WORKERS = Gauge("headrace_transcoder_warm_workers", "Workers that are ready and wait for a run")
+WARM_DEATHS = Counter("headrace_transcoder_warm_worker_deaths_total", "Workers that ended before they were given a run")
+TAKEN = Counter("headrace_transcoder_workers_taken_total", "Workers given to runs, by how ready they were", ["state"])
+WORKER_START = Histogram(
+    "headrace_transcoder_worker_start_seconds",
+    "From the start of a worker's process until all is loaded",
+    buckets=(0.1, 0.15, 0.2, 0.3, 0.5, 1, 2, 5, 10),
+)
+WORKER_BYTES = Gauge(
+    "headrace_transcoder_worker_resident_bytes",
+    "Resident memory of the workers, added up; pages that they share count for each",
+    ["state"],
+)
+WORKER_CPU = Counter("headrace_transcoder_worker_cpu_seconds_total", "Processor time of the workers that have ended")
 FRAMES = Counter("headrace_transcoder_frames_total", "Access units taken from edges", ["kind"])
 PARTS = Counter("headrace_transcoder_parts_total", "Parts appended to the log", ["kind"])
 PART_BYTES = Counter("headrace_transcoder_part_bytes_total", "Bytes of the parts appended to the log")

@@ -48,6 +48,10 @@ class Flush(NamedTuple):
     """Down, last: there is no more media; make everything whole, then say Done."""
 
 
+class Ready(NamedTuple):
+    """Up, first: all is loaded, Begin may come."""
+
+
 class Made(NamedTuple):
     """Up: a whole part and its bytes."""
 
@@ -76,7 +80,7 @@ class Done(NamedTuple):
     """Up, last: everything is made."""
 
 
-Message = Begin | Frame | Flush | Init | Made | Gap | Counted | Failed | Done
+Message = Begin | Frame | Flush | Ready | Init | Made | Gap | Counted | Failed | Done
 
 
 def encode(message: Message) -> list[bytes]:
@@ -240,5 +244,6 @@ _TABLE: dict[type, tuple[int, Callable[[Any], list[bytes]], Callable[[bytes], Me
     Counted: (19, _pack_counted, _unpack_counted),
     Failed: (20, lambda failed: [failed.why.encode()], lambda payload: Failed(payload.decode())),
     Done: (21, lambda _: [], lambda _: Done()),
+    Ready: (22, lambda _: [], lambda _: Ready()),
 }
 _KINDS = {number: kind for kind, (number, _, _) in _TABLE.items()}

@@ -29,6 +29,9 @@ class TranscoderSettings(Settings):
     capacity_file: Path | None = None
     """Where the measurement is kept for the next start."""
 
+    workers_warm: int = 1
+    """Workers that are kept ready for runs to come: each saves one publish the start of a process; 0: none."""
+
     worker_input_bytes: int = 4 << 20
     """How much media may wait here for one worker to read it."""
 

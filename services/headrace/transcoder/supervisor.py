@@ -9,14 +9,17 @@ import asyncio
 import secrets
 from collections.abc import Sequence
 from contextlib import suppress
+from functools import partial
 
 from headrace.core.broadcast import Claim, Entry, Plan, Refused, RunId, RunStart
 from headrace.core.broadcast.refusals import Reason
 from headrace.livelog.base import LiveLog
 from headrace.runtime.aio.tasks import spawn_isolated
 from headrace.runtime.telemetry.logs import logger
+from headrace.transcoder import metrics
 from headrace.transcoder.capacity import Capacity, cost
-from headrace.transcoder.pipe import Begin
+from headrace.transcoder.pipe import Begin, PipeBroken
+from headrace.transcoder.pool import Pool
 from headrace.transcoder.process import WORKER_COMMAND, WorkerProcess
 from headrace.transcoder.settings import TranscoderSettings
 from headrace.transcoder.work import Work
@@ -46,6 +49,7 @@ class Supervisor:
         self._idle = asyncio.Event()
         self._idle.set()
         self._group: asyncio.TaskGroup | None = None
+        self._pool: Pool | None = None
         self.draining = False
 
     @property
@@ -54,17 +58,23 @@ class Supervisor:
         return tuple(work.name for work in self._works)
 
     async def run(self) -> None:
-        """Own the works until cancelled; then all of them end, quickly but in order."""
+        """Own the works and the pool until cancelled; then all of them end, quickly but in order."""
+        start = partial(WorkerProcess.start, self._settings.worker_input_bytes, self._command)
         async with asyncio.TaskGroup() as group:
-            self._group = group
+            self._group, self._pool = group, Pool(self._settings.workers_warm, start, group)
+            metrics.WORKER_BYTES.labels("unused").set_function(self._pool.resident_bytes)
+            metrics.WORKER_BYTES.labels("working").set_function(self._resident_bytes)
+            refilling = spawn_isolated(group, self._pool.run(), "pool of workers")
             try:
                 await asyncio.get_running_loop().create_future()
             finally:
                 self.draining = True
+                refilling.cancel()
                 for work in self._works:
                     work.leave(self._settings.stop_timeout_s)
                 with suppress(TimeoutError):
                     async with asyncio.timeout(self._settings.stop_timeout_s + LAST_WORDS_S):
+                        await self._pool.close()
                         await self._idle.wait()
 
     async def take(self, opened: Open) -> Work:
@@ -97,10 +107,12 @@ class Supervisor:
         claim = Claim(opened.epoch, opened.session_id, writer=secrets.token_hex(8))
         writer = Writer(self._log, opened.run, claim, opened.plan)
         taken = await writer.take(opened.floor)
-        process = await self._start_worker(opened)
+        process = await self._take_worker(opened.run)
         begin = Begin(opened.plan, opened.source, dict(taken.rungs), _encoder_ids(opened.plan))
         try:
             await process.pipe.send(begin)
+        except PipeBroken as broken:
+            raise Refused(Reason.UNAVAILABLE, f"no worker: {broken}, {await process.end()}") from broken
         except BaseException:
             await process.end(0)
             raise
@@ -108,11 +120,16 @@ class Supervisor:
         _log.info("run taken", extra={"run": opened.run, "epoch": tuple(opened.epoch), "worker": process.pid})
         return Work(opened.run, opened.plan, opened.anchor_ms, writer, process, head, self._settings)
 
-    async def _start_worker(self, opened: Open) -> WorkerProcess:
+    async def _take_worker(self, run: RunId) -> WorkerProcess:
+        if self.draining or self._pool is None:
+            raise Refused(Reason.UNAVAILABLE, "this transcoder is going away")
         try:
-            return await WorkerProcess.start(opened.run, self._settings.worker_input_bytes, self._command)
+            return await self._pool.take(run)
         except OSError as error:
             raise Refused(Reason.UNAVAILABLE, f"no worker can be started: {error}") from error
+
+    def _resident_bytes(self) -> int:
+        return sum(work.resident_bytes for work in self._works)
 
 
 def _encoder_ids(plan: Plan) -> dict[str, str]:

@@ -16,6 +16,7 @@ class SupervisorEnd:
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._reader = reader
         self._writer = writer
+        self._reading = asyncio.Lock()  # a reader that was cancelled may still be about to leave
 
     @classmethod
     async def over(cls, sock: socket.socket, max_bytes: int) -> "SupervisorEnd":
@@ -41,13 +42,14 @@ class SupervisorEnd:
 
     async def receive(self) -> Message | None:
         """The next message; None when the child is gone, be it in the middle of one. Raises PipeBroken."""
-        try:
-            number, size = checked(await self._reader.readexactly(HEAD.size))
-            if number < UPWARD:
-                raise PipeBroken(f"a message of kind {number} from the worker")
-            return decode(number, await self._reader.readexactly(size))
-        except (asyncio.IncompleteReadError, ConnectionError):
-            return None
+        async with self._reading:
+            try:
+                number, size = checked(await self._reader.readexactly(HEAD.size))
+                if number < UPWARD:
+                    raise PipeBroken(f"a message of kind {number} from the worker")
+                return decode(number, await self._reader.readexactly(size))
+            except (asyncio.IncompleteReadError, ConnectionError):
+                return None
 
     def close(self) -> None:
         """Give the socket back, unsent bytes included."""

@@ -20,13 +20,12 @@ from headrace.runtime.aio.channel import Channel, ChannelClosed
 from headrace.runtime.aio.clock import monotonic_s, unix_ms
 from headrace.runtime.telemetry.logs import logger
 from headrace.transcoder import metrics
-from headrace.transcoder.pipe import Counted, Done, Failed, Flush, Made, PipeBroken
+from headrace.transcoder.pipe import Counted, Done, Failed, Flush, Made, PipeBroken, Ready
 from headrace.transcoder.process import WorkerProcess
 from headrace.transcoder.settings import TranscoderSettings
 from headrace.transcoder.writer import Progress, Writer
 
 STOP_NOTICE_S = 0.1  # after how long a flush under way hears that it has less time now
-GOODBYE_S = 1.0  # for a process that has closed its pipe
 _ENTRY_BYTES = 512  # what an entry counts for beside its bytes
 
 _log = logger(__name__)
@@ -70,6 +69,11 @@ class Work:
         self._failure: HeadraceError | None = None
         self._concluded = asyncio.Event()
         self._news = asyncio.Event()
+
+    @property
+    def resident_bytes(self) -> int:
+        """The worker's memory, with what it shares with others."""
+        return self._process.resident_bytes
 
     async def feed(self, frames: Sequence[Frame]) -> None:
         """Hand frames to the worker; waits while it does not read. Raises what the work failed of."""
@@ -141,7 +145,6 @@ class Work:
     async def _encode(self) -> None:
         """Until the worker has done its work, or is lost."""
         async with asyncio.TaskGroup() as group:
-            stderr = group.create_task(self._process.log_stderr())
             appending = group.create_task(self._append())
             flushing = group.create_task(self._flush())
             try:
@@ -149,8 +152,7 @@ class Work:
                 await appending
             finally:
                 flushing.cancel()
-                how = await self._process.end(GOODBYE_S)
-                stderr.cancel()
+                how = await self._process.end()
         if self._failure is not None:
             _log.warning("worker lost", extra={"run": self.name, "why": str(self._failure), "ended": how})
 
@@ -166,10 +168,12 @@ class Work:
                         await self._keep(message, None)
                     case Counted(what, times):
                         metrics.DROPPED.labels(what).inc(times)
+                    case Ready():
+                        self._process.now_ready()
                     case Failed(why):
                         raise PipeBroken(why)
                     case _:
-                        how = await self._process.end(GOODBYE_S)
+                        how = await self._process.end()
                         raise PipeBroken(f"the worker ended in the middle of its work, {how}")
         except PipeBroken as broken:
             if self._failure is None:

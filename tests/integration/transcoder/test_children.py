@@ -1,15 +1,21 @@
 """The transcoder's child processes: what they load, what they are given, and how they end."""
 
 import asyncio
+import os
+import signal
+import socket
 import subprocess
 import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
 
 from headrace.transcoder import capacity
 from headrace.transcoder.capacity import measured
-from headrace.transcoder.process import WorkerProcess
+from headrace.transcoder.pipe import Ready, WorkerEnd
+from headrace.transcoder.process import WORKER_COMMAND, WorkerProcess
 
 LOADED = "import sys, headrace.transcoder.worker.main; print({'av', 'asyncio', 'ssl'} & {*sys.modules})"
 SHOW = "import os, sys; sys.stderr.write(str([name in os.environ for name in ('PATH', 'HEADRACE_API_KEY')]))"
@@ -21,12 +27,55 @@ def test_a_worker_loads_ffmpeg_and_no_event_loop() -> None:
 
 async def test_a_worker_is_told_no_secret(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
     monkeypatch.setenv("HEADRACE_API_KEY", "a secret of the API")
-    worker = await WorkerProcess.start("r1", 1 << 20, (sys.executable, "-c", SHOW))
+    worker = await WorkerProcess.start(1 << 20, (sys.executable, "-c", SHOW))
     async with asyncio.timeout(10):
         await worker.log_stderr()
-        await worker.end(5)
+        await worker.end()
     said = "".join(getattr(record, "said", "") for record in caplog.records)
     assert said == "[True, False]"
+
+
+@asynccontextmanager
+async def sleeper() -> AsyncIterator[WorkerProcess]:
+    """A worker that never stops, and is listened to."""
+    worker = await WorkerProcess.start(1 << 20, (sys.executable, "-c", "import time; time.sleep(600)"))
+    async with asyncio.timeout(10), asyncio.TaskGroup() as group:
+        group.create_task(worker.log_stderr())
+        yield worker
+    assert not exists(worker)
+
+
+def exists(worker: WorkerProcess) -> bool:
+    return Path(f"/proc/{worker.pid}").exists()
+
+
+@pytest.mark.parametrize("stopped", [False, True])
+async def test_a_worker_that_does_not_stop_is_killed_after_its_grace(stopped: bool) -> None:
+    async with sleeper() as worker:
+        if stopped:
+            os.kill(worker.pid, signal.SIGSTOP)
+        assert await worker.end(0.2) == "it had to be killed"
+        assert not exists(worker)
+
+
+async def test_whoever_waits_for_a_workers_end_and_is_cancelled_leaves_none() -> None:
+    async with sleeper() as worker:
+        async with asyncio.TaskGroup() as group:
+            ending = group.create_task(worker.end(600))
+            await asyncio.sleep(0)
+            ending.cancel()
+        assert not exists(worker)
+
+
+def test_a_worker_that_nobody_wants_any_more_says_nothing_and_goes() -> None:
+    ours, theirs = socket.socketpair()
+    command = [*WORKER_COMMAND, str(theirs.fileno())]
+    with subprocess.Popen(command, pass_fds=[theirs.fileno()], stderr=subprocess.PIPE) as process:
+        theirs.close()
+        assert WorkerEnd(ours).receive() == Ready()
+        ours.close()
+        assert process.communicate(timeout=20)[1] == b""
+    assert process.returncode == 0
 
 
 async def test_a_stop_does_not_wait_for_the_measurement(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -46,11 +46,12 @@ def clip(tmp_path_factory: pytest.TempPathFactory) -> Clip:
 
 @asynccontextmanager
 async def supervising(
-    log: MemoryLog, script: str = "", pixels_s: int = 10**12, **settings: float
+    log: MemoryLog, script: str = "", pixels_s: int = 10**12, workers_warm: int = 0, **settings: float
 ) -> AsyncIterator[Supervisor]:
-    """A supervisor whose workers run `script`, or are real."""
+    """A supervisor whose workers run `script`, or are real; none is warm but those asked for."""
     command: Sequence[str] = (sys.executable, "-c", script) if script else WORKER_COMMAND
-    supervisor = Supervisor(log, Capacity(pixels_s), TranscoderSettings(**settings), command)  # type: ignore[arg-type]
+    told = TranscoderSettings(workers_warm=workers_warm, **settings)  # type: ignore[arg-type]
+    supervisor = Supervisor(log, Capacity(pixels_s), told, command)
     async with asyncio.TaskGroup() as group:
         task = group.create_task(supervisor.run())
         await asyncio.sleep(0)

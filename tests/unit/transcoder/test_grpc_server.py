@@ -32,10 +32,7 @@ class Worker:
     async def receive(self) -> Message:
         return await self._up.get()
 
-    async def log_stderr(self) -> None:
-        """Nothing is said."""
-
-    async def end(self, within_s: float) -> str:
+    async def end(self) -> str:
         return "exit 0"
 
     def kill(self) -> None:

@@ -19,6 +19,7 @@ from headrace.transcoder.pipe import (
     Made,
     Message,
     PipeBroken,
+    Ready,
     decode,
     encode,
 )
@@ -30,6 +31,7 @@ MESSAGES: list[Message] = [
     Frame(Kind.VIDEO, True, -7_500, 0, b"\x00\x00\x00\x01\x65"),
     Frame(Kind.AUDIO, True, 10, 10, b"", 5, 1040, True),
     Flush(),
+    Ready(),
     Init("720p", "avc1.64001F", b"ftyp", 1280, 720, Fraction(30_000, 1001)),
     Init("audio", "mp4a.40.2", b"", channels=2),
     Made(PART, b"moof"),

@@ -1,7 +1,8 @@
 """The worker's main thread: from the pipe to the line, and whatever happens back to the pipe.
 
-Law: it reads the pipe no faster than the work goes. Any failure is told upward, if that still works, and ends the
-process at once; a pipe that ends means that nobody wants the work any more. Neighbours: `work` holds the other end.
+Law: it says when all is loaded, and waits for its run as long as its pipe is there. It reads the pipe no faster than
+the work goes. Any failure is told upward, if that still works, and ends the process at once; a pipe that ends means
+that nobody wants the work any more. Neighbours: `pool` keeps it until it has a run, `work` holds the other end then.
 """
 
 import os
@@ -13,12 +14,9 @@ from contextlib import suppress
 from typing import NoReturn
 
 from headrace.core.media import Frame
-from headrace.transcoder.pipe import Begin, Counted, Done, Failed, Flush, Message, PipeBroken, WorkerEnd
+from headrace.transcoder.pipe import Begin, Counted, Done, Failed, Flush, Message, PipeBroken, Ready, WorkerEnd
 from headrace.transcoder.worker.line import Line
 from headrace.transcoder.worker.threads import Crew
-
-NICE = 5  # the supervisor, and whatever else shares the node, comes first
-OOM_SCORE = "500"  # when memory runs out a worker is the cheapest to lose
 
 
 class Outbox:
@@ -47,27 +45,34 @@ class Outbox:
 
 
 def main(fd: int) -> None:
-    """Work on the run that comes over socket `fd`."""
-    _step_back()
+    """Work on the run that comes over socket `fd`, if one does."""
     pipe = WorkerEnd(socket.socket(fileno=fd))
     outbox = Outbox(pipe)
     try:
-        begin = pipe.receive()
-        if not isinstance(begin, Begin):
-            raise PipeBroken("the first message is no Begin")
-        line = Line(begin, Crew(outbox.fail), outbox.send, outbox.count)
-        while isinstance(message := pipe.receive(), Frame):
-            line.feed(message)
-        if isinstance(message, Flush):
-            line.finish()
-            outbox.send(Done())
+        if (begin := _wait(pipe)) is not None:
+            _work(begin, pipe, outbox)
     except BaseException as error:
         outbox.fail(error)
     # Threads may still be at work for a supervisor that is gone; codecs that are spent need no tidying.
     os._exit(0)
 
 
-def _step_back() -> None:
-    os.nice(NICE)
-    with suppress(OSError), open("/proc/self/oom_score_adj", "w") as file:
-        file.write(OOM_SCORE)
+def _wait(pipe: WorkerEnd) -> Begin | None:
+    """What to work on; None when nothing is to be done any more. Raises PipeBroken."""
+    try:
+        pipe.send(Ready())
+        begin = pipe.receive()
+    except ConnectionError:
+        return None
+    if not isinstance(begin, Begin | None):
+        raise PipeBroken("the first message is no Begin")
+    return begin
+
+
+def _work(begin: Begin, pipe: WorkerEnd, outbox: Outbox) -> None:
+    line = Line(begin, Crew(outbox.fail), outbox.send, outbox.count)
+    while isinstance(message := pipe.receive(), Frame):
+        line.feed(message)
+    if isinstance(message, Flush):
+        line.finish()
+        outbox.send(Done())
