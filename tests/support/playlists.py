@@ -46,13 +46,17 @@ class ListedReport:
 
 @dataclass(frozen=True)
 class ReadPlaylist:
-    """A media playlist as a client understands it; `parts` of all segments, `hint` a URI or ""."""
+    """A media playlist as a client understands it; `parts` of all segments.
+
+    `hint` is the next part's URI and `init_hint` its init section's, or "".
+    """
 
     tags: dict[str, str]
     segments: tuple[ListedSegment, ...]
     open: ListedSegment | None
     parts: tuple[ListedPart, ...]
     hint: str
+    init_hint: str
     reports: tuple[ListedReport, ...]
     discontinuity_tags: int
     ended: bool
@@ -105,6 +109,7 @@ class _Reader:
         self.segments: list[ListedSegment] = []
         self.parts: list[ListedPart] = []
         self.hint = ""
+        self.init_hint = ""
         self.reports: list[ListedReport] = []
         self.broken = 0
         self.ended = False
@@ -129,6 +134,7 @@ class _Reader:
             opened,
             tuple(self.parts),
             self.hint,
+            self.init_hint,
             tuple(self.reports),
             self.broken,
             self.ended,
@@ -193,11 +199,17 @@ class _Reader:
         )
 
     def _hint(self, given: dict[str, str]) -> None:
-        assert not self.hint, "a second hint"
         assert not self.reports, "a hint after a report"
         assert set(given) == {"TYPE", "URI"}
-        assert given["TYPE"] == "PART"
-        self.hint = given["URI"]
+        match given["TYPE"]:
+            case "PART":
+                assert not self.hint, "a second part's hint"
+                self.hint = given["URI"]
+            case kind:
+                assert kind == "MAP"
+                assert self.hint, "a hinted init section without its part"
+                assert not self.init_hint, "a second init section's hint"
+                self.init_hint = given["URI"]
 
     @property
     def _msn(self) -> int:

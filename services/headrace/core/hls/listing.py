@@ -22,8 +22,8 @@ _SEGMENT_DIGITS = 12
 class Piece:
     """A part within its segment. `size` in bytes; `encoder` names its bytes.
 
-    A `gap` has no bytes. It is `missing` where media was lost; else the part before it, which lasts longer than it is
-    listed, fills its time.
+    A `gap` has no bytes; its `encoder` is the one whose part was awaited in its place, "" where nobody knows. Media is
+    `missing` there, or the part before it, which lasts longer than it is listed, fills its time.
     """
 
     start: int
@@ -32,11 +32,7 @@ class Piece:
     size: int
     encoder: str
     gap: bool
-
-    @property
-    def missing(self) -> bool:
-        """Whether there is nothing to play here."""
-        return self.gap and not self.encoder
+    missing: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +54,7 @@ def init_name(data: bytes) -> str:
 
 
 def part_name(msn: int, number: int, encoder: str) -> str:
-    """The file name of a part; its encoder's id stands for its bytes, and where a part is missing there are none."""
+    """The file name of a part; its encoder's id stands for its bytes, and where that is not known there are none."""
     return f"{msn}.{number}-{encoder or 'gap'}.m4s"
 
 
@@ -113,7 +109,8 @@ class MediaPlaylist:
     """One rendition's playlist at one moment; `segments`, which are whole, is never empty, and `open` follows them.
 
     `anchor_ms` is the Unix time in milliseconds at timeline 0. `independent`: every segment starts with a keyframe.
-    `hint` names the file of the next part, "" where nobody knows it; `others` the newest part of each other rendition.
+    `hint` names the file of the next part and `init_hint` that of its init section if it is another one; both are ""
+    where there is none. `others`: the newest part of each other rendition.
     """
 
     rung: str
@@ -126,6 +123,7 @@ class MediaPlaylist:
     independent: bool
     ended: bool
     hint: str
+    init_hint: str
     others: tuple[tuple[str, Place], ...]
 
     @property

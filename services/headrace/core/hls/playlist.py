@@ -5,103 +5,20 @@ as long as the log still holds the window. Nothing is listed before one segment 
 each lists a part, and a segment with its last part, as soon as it is published. Segments leave all renditions in the
 same step: while what stays is at least the plan's window, three target durations, and six segments long. They linger
 four target durations longer, unlisted, for players that still ask. Source: RFC 8216bis §6.2.1, §6.2.2; Apple's
-authoring specification 8.11, 8.15. Neighbours: `listing` has the values, `render` the text.
+authoring specification 8.11, 8.15. Neighbours: `rendition` is one rung's share, `listing` has the values, `render` the
+text.
 """
 
 from collections.abc import Iterable, Sequence
 
 from headrace.core.broadcast import End, Entry, Gap, Init, Part, Plan, RunStart
-from headrace.core.hls.listing import InitSection, MediaPlaylist, Piece, Place, Segment, init_name, part_name
+from headrace.core.hls.listing import InitSection, MediaPlaylist, Piece, Place, Segment, init_name
+from headrace.core.hls.rendition import Rendition
 from headrace.core.media import TICKS_PER_S
 
 LEAST_SEGMENTS = 6  # Apple's authoring specification, 8.11
 LEAST_TARGET_DURATIONS = 3  # RFC 8216bis §6.2.2
 LINGER_TARGET_DURATIONS = 4  # longer than any one segment plus the window's overhang (§6.2.2 asks for both)
-
-
-class _Rendition:
-    """One rung's segments: contiguous MSNs, and the parts of the one that is open."""
-
-    __slots__ = ("_discontinuity", "_encoder", "_id", "_msn", "_pieces", "init", "segments")
-
-    def __init__(self) -> None:
-        self.init: InitSection | None = None
-        self.segments: list[Segment] = []
-        self._msn = 0
-        self._pieces: list[Piece] = []
-        self._discontinuity = 0
-        self._id = ""
-        self._encoder = ""
-
-    @property
-    def open(self) -> Segment | None:
-        """The parts of the segment that is not whole yet."""
-        if self.init is None or not self._pieces:
-            return None
-        return Segment(self._msn, tuple(self._pieces), self._discontinuity, self.init, "")
-
-    @property
-    def newest(self) -> Place:
-        """Where the last part stands; before any, MSN -1."""
-        if self._pieces:
-            return Place(self._msn, len(self._pieces) - 1)
-        return Place(self.last_msn, len(self.segments[-1].pieces) - 1) if self.segments else Place(-1, 0)
-
-    @property
-    def hint(self) -> str:
-        """The file name of the next part, if its encoder is the one before it; "" where none is known."""
-        after = Place(self._msn, len(self._pieces)) if self._pieces else Place(self.newest.msn + 1, 0)
-        return part_name(*after, self._encoder) if self._encoder else ""
-
-    @property
-    def first_msn(self) -> int:
-        return self.segments[0].msn
-
-    @property
-    def last_msn(self) -> int:
-        return self.segments[-1].msn
-
-    def between(self, first: int, last: int) -> tuple[Segment, ...]:
-        """The segments of these MSNs, both included, as far as they are here."""
-        if not self.segments:
-            return ()
-        return tuple(self.segments[max(0, first - self.first_msn) : max(0, last + 1 - self.first_msn)])
-
-    def follows(self, part: Part | Gap) -> bool:
-        """Whether `part` has its place right after what is here."""
-        if self._pieces:
-            return (part.msn, part.part) == (self._msn, len(self._pieces))
-        return part.part == 0 and (not self.segments or part.msn == self.last_msn + 1)
-
-    def add(self, part: Part | Gap, entry_id: str) -> bool:
-        """Whether `part`, which follows, made a segment whole."""
-        if self.init is None:
-            return False
-        self._msn, self._discontinuity, self._id = part.msn, part.discontinuity, entry_id
-        self._encoder = part.encoder or self._encoder  # it goes on after what is missing, if it can
-        self._pieces.append(_piece(part))
-        return part.segment_end and self.close()
-
-    def close(self) -> bool:
-        """Make what is there of the open segment a whole one; False where nothing is."""
-        if self.init is None or not self._pieces:
-            return False
-        self.segments.append(Segment(self._msn, tuple(self._pieces), self._discontinuity, self.init, self._id))
-        self._pieces.clear()
-        return True
-
-    def clear(self) -> None:
-        """Forget all but the init section."""
-        self.segments.clear()
-        self._pieces.clear()
-        self._encoder = ""
-
-    def forget(self, below_msn: int, until: int) -> None:
-        """Let go of the segments below an MSN that end at or before a tick."""
-        count = 0
-        while self.segments[count].msn < below_msn and self.segments[count].end <= until:
-            count += 1
-        del self.segments[:count]
 
 
 class RunModel:
@@ -112,7 +29,7 @@ class RunModel:
         self.anchor_ms = 0
         self.ended = False
         self.version = 0  # grows with every change that a playlist can show
-        self._renditions: dict[str, _Rendition] = {}
+        self._renditions: dict[str, Rendition] = {}
         self._first: int | None = None  # MSN of the first listed segment, in every rendition
         self._last = 0
 
@@ -136,17 +53,11 @@ class RunModel:
         match entry:
             case RunStart() if self.plan is None:
                 self.plan, self.anchor_ms = entry.plan, entry.anchor_ms
-                self._renditions = {name: _Rendition() for name in entry.plan.rung_names}
+                self._renditions = {name: Rendition() for name in entry.plan.rung_names}
             case Init() if rendition := self._renditions.get(entry.rung):
-                rendition.init = InitSection(
-                    init_name(entry.data),
-                    entry.data,
-                    entry.codecs,
-                    entry.width,
-                    entry.height,
-                    entry.frame_rate,
-                    entry.channels,
-                )
+                hinted = rendition.init_hint
+                rendition.init = _init_section(entry)
+                self.version += rendition.init_hint != hinted
             case Part() | Gap() if rendition := self._renditions.get(entry.rung):
                 self._add(rendition, entry, entry_id)
             case End() if not self.ended:
@@ -178,6 +89,7 @@ class RunModel:
             independent=bool(self.plan.encoded),
             ended=self.ended,
             hint="" if self.ended else rendition.hint,
+            init_hint="" if self.ended else rendition.init_hint,
             others=tuple((name, newest) for name, newest in listed.items() if name != rung),
         )
 
@@ -209,10 +121,12 @@ class RunModel:
         rendition = self._renditions.get(rung)
         if rendition is None:
             return None
-        sections = (rendition.init, *(segment.init for segment in rendition.segments))
-        return next((section for section in sections if section and section.name == name), None)
+        if rendition.init and rendition.init.name == name:
+            return rendition.init
+        holders = (*rendition.segments, rendition.open) if rendition.open else rendition.segments
+        return next((holder.init for holder in holders if holder.init.name == name), None)
 
-    def _add(self, rendition: _Rendition, part: Part | Gap, entry_id: str) -> None:
+    def _add(self, rendition: Rendition, part: Part | Gap, entry_id: str) -> None:
         if not rendition.follows(part):
             if part.part:
                 return  # the log was trimmed within this segment: it cannot be whole any more
@@ -226,7 +140,7 @@ class RunModel:
         if self._first is not None:
             self.version += 1
 
-    def _listed(self, rendition: _Rendition) -> tuple[Segment, ...]:
+    def _listed(self, rendition: Rendition) -> tuple[Segment, ...]:
         if not rendition.segments or (self._first is None and not self.ended):
             return ()
         first = rendition.first_msn if self._first is None else self._first
@@ -253,10 +167,9 @@ class RunModel:
             rendition.forget(first, horizon)
 
 
-def _piece(part: Part | Gap) -> Piece:
-    if isinstance(part, Gap):
-        return Piece(part.start, part.end, independent=False, size=0, encoder=part.encoder, gap=True)
-    return Piece(part.start, part.end, part.independent, part.size, part.encoder, gap=False)
+def _init_section(init: Init) -> InitSection:
+    name = init_name(init.data)
+    return InitSection(name, init.data, init.codecs, init.width, init.height, init.frame_rate, init.channels)
 
 
 def _init_at_start(newest: Init, entries: Sequence[tuple[Entry, str]]) -> Init | None:

@@ -53,6 +53,8 @@ def _lines(playlist: MediaPlaylist, query: str) -> Iterator[str]:
         yield segment.name + query
     if playlist.hint:
         yield f'#EXT-X-PRELOAD-HINT:TYPE=PART,URI="{playlist.hint}{query}"'
+    if playlist.init_hint:
+        yield f'#EXT-X-PRELOAD-HINT:TYPE=MAP,URI="{playlist.init_hint}{query}"'
     for rung, newest in playlist.others:
         uri = f"../{rung}/index.m3u8{query}"
         yield f'#EXT-X-RENDITION-REPORT:URI="{uri}",LAST-MSN={newest.msn},LAST-PART={newest.part}'

@@ -114,11 +114,12 @@ def playlist_of_sizes(sizes: list[tuple[int, int]], target_s: int = 2) -> MediaP
     init = InitSection("init-0.mp4", b"", "avc1", 0, 0, Fraction(0), 0)
     segments, at = [], 0
     for msn, (ticks, size) in enumerate(sizes):
-        segments.append(
-            Segment(msn, (Piece(at, at + ticks, True, size, "e" if size else "", size == 0),), 0, init, "0" * 40)
-        )
+        piece = Piece(at, at + ticks, True, size, "e", gap=size == 0, missing=size == 0)
+        segments.append(Segment(msn, (piece,), 0, init, "0" * 40))
         at += ticks
-    return MediaPlaylist("source", tuple(segments), target_s, 0, False, False)
+    return MediaPlaylist(
+        "source", tuple(segments), None, target_s, 344, 1032, 0, False, False, hint="", init_hint="", others=()
+    )
 
 
 def test_measured_rates_hold_the_peak_with_a_tenth_to_spare() -> None:
