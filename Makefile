@@ -140,5 +140,5 @@ system-packages: ## Install ffmpeg, chromium and nginx if they are missing (as r
 	@$(call debian,ffmpeg chromium nginx,ffmpeg chromium nginx)
 
 .PHONY: bench-packages
-bench-packages: ## Install what benches compare with: nginx with its RTMP module, and wrk (as root, with apt-get)
-	@$(call debian,nginx wrk /usr/lib/nginx/modules/ngx_rtmp_module.so,nginx libnginx-mod-rtmp wrk)
+bench-packages: ## Install what benches use and compare with: ffmpeg, nginx with its RTMP module, and wrk (as root, with apt-get)
+	@$(call debian,ffmpeg nginx wrk /usr/lib/nginx/modules/ngx_rtmp_module.so,ffmpeg nginx libnginx-mod-rtmp wrk)
