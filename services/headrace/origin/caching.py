@@ -17,6 +17,8 @@ from headrace.origin.metrics import CACHE_BYTES, CACHE_LOOKUPS
 Key = tuple[RunId, str, str]
 Numbered = tuple[int, Piece]
 
+_HIT = CACHE_LOOKUPS.labels("hit")
+
 
 @dataclass(slots=True)
 class _Fetch:
@@ -37,6 +39,14 @@ class MediaCache:
         self._kept_bytes = 0
         self._fetches: dict[Key, _Fetch] = {}
 
+    def kept(self, run: RunId, rung: str, name: str) -> bytes | None:
+        """The bytes of the segment or part of this file name, if they are here."""
+        body = self._kept.get(key := (run, rung, name))
+        if body is not None:
+            self._kept.move_to_end(key)
+            _HIT.inc()
+        return body
+
     async def segment(self, run: RunId, rung: str, segment: Segment) -> bytes | None:
         """The segment's bytes, or None where a part of them has expired. Raises LogError."""
         return await self._get((run, rung, segment.name), segment.msn, enumerate(segment.pieces))
@@ -47,9 +57,7 @@ class MediaCache:
 
     async def _get(self, key: Key, msn: int, pieces: Iterable[Numbered]) -> bytes | None:
         while True:
-            if (body := self._kept.get(key)) is not None:
-                self._kept.move_to_end(key)
-                CACHE_LOOKUPS.labels("hit").inc()
+            if (body := self.kept(*key)) is not None:
                 return body
             if (fetch := self._fetches.get(key)) is None:
                 CACHE_LOOKUPS.labels("miss").inc()

@@ -122,13 +122,17 @@ class Follower:
                 for followed in tuple(self._runs.values()):
                     self._forget(followed)
 
-    async def get(self, run: RunId) -> FollowedRun:
-        """The run, read at least once. Raises NoRun where the log knows none, Unavailable."""
+    def known(self, run: RunId) -> FollowedRun | None:
+        """The run, if it has been read."""
         followed = self._runs.get(run)
         if followed is None or not followed.read:
-            followed = await self._opened(run)
+            return None
         followed.used_s = monotonic_s()
         return followed
+
+    async def get(self, run: RunId) -> FollowedRun:
+        """The run, read at least once. Raises NoRun where the log knows none, Unavailable."""
+        return self.known(run) or await self._opened(run)
 
     async def _opened(self, run: RunId) -> FollowedRun:
         try:
@@ -141,6 +145,7 @@ class Follower:
             if followed.over and not self.stopped:
                 raise NoRun(f"no run {run}")
             raise Unavailable(f"run {run} cannot be read now")
+        followed.used_s = monotonic_s()
         return followed
 
     def _follow(self, run: RunId) -> FollowedRun:

@@ -1,23 +1,23 @@
 """The origin's HTTP face: a bare ASGI app under `/live`, with the probes beside it.
 
-Law: GET, HEAD and OPTIONS; no framework in the way of the bytes. What a playlist has promised is waited for, bounded in
-number and in time: the first segment of a run that has just begun, the next part of a playlist, a hinted part, of
-which no byte is sent before the last one is here. Who hangs up keeps the place until then: a watch over every
-connection that waits would cost each of them more than that place.
-Neighbours: `paths`, `blocking` (what is asked), `answers` (how it is said), `follower`, `caching` (where it is from).
+Law: GET, HEAD and OPTIONS; no framework in the way of the bytes, and no task for what is here already. What a playlist
+has promised is waited for, bounded in number and in time: the first segment of a run that has just begun, the next part
+of a playlist, a hinted part, of which no byte is sent before the last one is here. Who hangs up keeps the place until
+then: a watch over every connection that waits would cost each of them more than that place.
+Neighbours: `paths`, `blocking` (what is asked), `showing` (what is here), `answers` (how it is said), `follower`,
+`caching` (where it is from).
 """
 
 import asyncio
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import lru_cache, partial
 
-from headrace.core.broadcast import Plan, RunId
-from headrace.core.hls.listing import part_name
-from headrace.core.media import TICKS_PER_MS
+from headrace.core.broadcast import RunId
 from headrace.livelog.base import LiveLog, LogError, NoRun
-from headrace.origin import answers
-from headrace.origin.answers import Answer, Headers
-from headrace.origin.blocking import BadDirective, Directives, directives
+from headrace.origin import answers, showing
+from headrace.origin.answers import Headers
+from headrace.origin.blocking import Directives
 from headrace.origin.caching import MediaCache
 from headrace.origin.current import CurrentRuns
 from headrace.origin.follower import FollowedRun, Follower
@@ -34,29 +34,25 @@ from headrace.origin.paths import (
     echoed,
     parse,
 )
+from headrace.origin.showing import Failure
 from headrace.runtime.aio.clock import monotonic_s, unix_ms
+from headrace.runtime.direct import Answer, Later
 from headrace.runtime.probes import PROBE_PATHS, Probes, Receive, Scope, Send
 from headrace.runtime.telemetry.logs import logger
+from headrace.runtime.telemetry.metrics import Counter
 
 NEWCOMER_WAIT_S = 6.0  # for a run whose plan is not known yet
 LONGEST_WAIT_S = 15.0  # below hls.js's 20 s for a manifest, and every CDN's 30 s for an origin
 ASK_AGAIN_S = 0.2
-LONG_TARGET_DURATIONS = 6  # lifetime of what never changes again, though one day it goes
 HELD_TARGET_DURATIONS = 3  # how long a request may wait for what comes next (RFC 8216bis §6.2.5.2)
+
+_MATTERING = frozenset((b"accept-encoding", b"if-none-match", b"if-range", b"range"))
 
 _log = logger(__name__)
 
 
-class _Failure(Exception):
-    """An answer that is not the one asked for."""
-
-    def __init__(self, status: int, why: str, retry_after_s: int | None = None) -> None:
-        fields = {} if retry_after_s is None else {"retry-after": str(retry_after_s)}
-        self.answer = answers.error(status, why, fields)
-
-
 class OriginApp:
-    """ASGI 3. It wants the whole path, `/live` included."""
+    """A `DirectApp`. It wants the whole path, `/live` included."""
 
     def __init__(self, log: LiveLog, follower: Follower, cache: MediaCache, max_waiting: int) -> None:
         self._current = CurrentRuns(log)
@@ -70,39 +66,62 @@ class OriginApp:
         """Answer one request."""
         if scope["type"] != "http":
             return
-        if scope["path"] in PROBE_PATHS:
+        found = self.direct(scope)
+        if found is None:
             await self._probes(scope, receive, send)
             return
-        path = parse(str(scope["path"]))
-        kind = path.kind if path else "other"
-        method = str(scope["method"])
-        answer = await self._answer(method, path, scope)
-        body = b"" if method == "HEAD" else answer.body
-        REQUESTS.labels(kind, f"{answer.status // 100}xx").inc()
-        SENT_BYTES.labels(kind).inc(len(body))
+        answer = found if isinstance(found, Answer) else await found()
         await send({"type": "http.response.start", "status": answer.status, "headers": list(answer.headers)})
-        await send({"type": "http.response.body", "body": body})
+        await send({"type": "http.response.body", "body": answer.body})
 
-    async def _answer(self, method: str, path: Path | None, scope: Scope) -> Answer:
+    def direct(self, scope: Scope) -> Answer | Later | None:
+        """As `DirectApp.direct`; the probes have their ASGI face alone."""
+        path, method, query = parse(scope["path"]), scope["method"], scope["query_string"]
+        if path is None and scope["path"] in PROBE_PATHS:
+            return None
+        try:
+            request = _headers(scope)
+            answer = self._at_once(method, path, request, query)
+        except Exception as error:
+            answer = _failed(error, path)
+        if answer is not None:
+            return _counted(answer, method, path)
+        assert path is not None  # what has no name has its answer
+        return partial(self._later, method, path, request, query)
+
+    def _at_once(self, method: str, path: Path | None, request: Headers, query: bytes) -> Answer | None:
+        """The answer, or None where something of it is not here. Raises Failure."""
         if method == "OPTIONS":
             return answers.preflight()
         if method not in ("GET", "HEAD"):
             return answers.error(405, "this can only be read", {"allow": answers.METHODS})
         if path is None:
             return answers.error(404, "there is nothing of this name")
-        if len(scope["query_string"]) > MAX_QUERY_BYTES:
+        if len(query) > MAX_QUERY_BYTES:
             return answers.error(414, f"the query is longer than {MAX_QUERY_BYTES} bytes")
+        followed = self._follower.known(path.run) if path.run else None
+        if followed is None:
+            return None
+        match path:
+            case PlaylistPath():
+                return showing.playlist(followed, path, request, query)
+            case PartPath():
+                body = self._cache.kept(path.run, path.rung, path.name)
+                return showing.medium(followed, path, request, body, showing.part(followed, path).end) if body else None
+            case SegmentPath():
+                body = self._cache.kept(path.run, path.rung, path.name)
+                found = showing.segment(followed, path)
+                return showing.medium(followed, path, request, body, found.end) if body else None
+            case InitPath():
+                return showing.init(followed, path, request)
+        return None
+
+    async def _later(self, method: str, path: Path, request: Headers, query: bytes) -> Answer:
         try:
-            return await self._found(path, _headers(scope, method), scope["query_string"])
-        except _Failure as failure:
-            return failure.answer
-        except NoRun:
-            return answers.error(404, "there is no such run")
-        except LogError:
-            return answers.error(503, "the live log does not answer", {"retry-after": "1"})
-        except Exception:
-            _log.exception("a request failed", extra={"kind": path.kind})
-            return answers.error(500, "the origin failed")
+            answer = await self._found(path, request, query)
+        except Exception as error:
+            answer = _failed(error, path)
+        return _counted(answer, method, path)
 
     async def _found(self, path: Path, request: Headers, query: bytes) -> Answer:
         match path:
@@ -111,7 +130,7 @@ class OriginApp:
             case PlaylistPath():
                 return await self._media(path, request, query)
             case InitPath():
-                return await self._init(path, request)
+                return showing.init(await self._follower.get(path.run), path, request)
             case SegmentPath():
                 return await self._segment(path, request)
             case PartPath():
@@ -119,37 +138,34 @@ class OriginApp:
 
     async def _media(self, path: PlaylistPath, request: Headers, query: bytes) -> Answer:
         followed, rung, echo = await self._follower.get(path.run), path.rung, echoed(query)
-        wanted = None if followed.model.ended else _directives(query)
-        page = await self._listed(followed, lambda: _media_page(followed, rung, echo))
-        if wanted is None or followed.model.ended:
-            return answers.playlist(request, page, _lifetime_s(followed), unix_ms())
-        if wanted.too_far(followed.model, rung, _plan(followed).part_target_ms):
-            raise _Failure(400, "that is too far ahead of the playlist")
-        await self._held(followed, rung, lambda: wanted.shown(followed.model, rung))
-        page = await self._listed(followed, lambda: _media_page(followed, rung, echo))
-        return answers.playlist(request, page, _long_s(followed), unix_ms())
+        while (answer := showing.playlist(followed, path, request, query)) is None:
+            if showing.media_page(followed, rung, echo) is None:
+                await self._listed(followed, lambda: showing.media_page(followed, rung, echo))
+            elif wanted := showing.wanted(followed, query):
+                await self._held(followed, rung, partial(_shown, wanted, followed, rung))
+        return answer
 
     async def _held(self, followed: FollowedRun, rung: str, ready: Callable[[], bool]) -> None:
-        """Until `ready`, or the run's end. Raises _Failure when it takes too long."""
+        """Until `ready`, or the run's end. Raises Failure when it takes too long."""
         if ready():
             return
         with self._place_to_wait():
-            held_s = HELD_TARGET_DURATIONS * _plan(followed).target_duration_s
+            held_s = HELD_TARGET_DURATIONS * showing.plan(followed).target_duration_s
             await followed.until(lambda: ready() or followed.model.ended, held_s, rung)
         if not ready() and not followed.model.ended:
             why = "the origin stops" if self._follower.stopped else "what was asked for is late"
-            raise _Failure(503, why, retry_after_s=1)
+            raise Failure(503, why, retry_after_s=1)
 
     async def _multivariant(self, path: MultivariantPath, request: Headers, query: str) -> Answer:
         run = path.run or await self._current.get(path.stream)
         if run is None:
-            raise _Failure(404, "the stream has not been live")
+            raise Failure(404, "the stream has not been live")
         newest = path.run is None
         followed = await (self._newcomer(run) if newest else self._follower.get(run))
         prefix = f"{run}/" if newest else ""
         page = await self._listed(followed, lambda: followed.pages.multivariant(prefix, query))
         # The stream's own may name another run at any time.
-        lifetime_s = _refresh_s(followed) if newest else _lifetime_s(followed)
+        lifetime_s = showing.refresh_s(followed) if newest else showing.lifetime_s(followed)
         return answers.playlist(request, page, lifetime_s, unix_ms())
 
     async def _newcomer(self, run: RunId) -> FollowedRun:
@@ -160,7 +176,7 @@ class OriginApp:
                 return await self._follower.get(run)
             except NoRun:
                 if monotonic_s() >= until_s:
-                    raise _Failure(404, "the run has not begun", retry_after_s=1) from None
+                    raise Failure(404, "the run has not begun", retry_after_s=1) from None
                 with self._place_to_wait():
                     await asyncio.sleep(ASK_AGAIN_S)
 
@@ -175,55 +191,33 @@ class OriginApp:
         if (found := page()) is not None:
             return found
         if followed.model.ended:
-            raise _Failure(404, "the run ended before there was anything to see")
+            raise Failure(404, "the run ended before there was anything to see")
         if self._follower.stopped:
-            raise _Failure(503, "the origin stops", retry_after_s=1)
-        raise _Failure(404, "there is nothing to see yet", retry_after_s=_refresh_s(followed))
-
-    async def _init(self, path: InitPath, request: Headers) -> Answer:
-        followed = await self._follower.get(path.run)
-        section = followed.model.init(path.rung, path.name)
-        if section is None:
-            raise _Failure(404, "there is no such init section")
-        return answers.media(
-            request,
-            section.data,
-            _media_type(followed, path.rung),
-            f'"{path.name}"',
-            followed.model.anchor_ms,
-            unix_ms(),
-        )
+            raise Failure(503, "the origin stops", retry_after_s=1)
+        raise Failure(404, "there is nothing to see yet", retry_after_s=showing.refresh_s(followed))
 
     async def _segment(self, path: SegmentPath, request: Headers) -> Answer:
         followed = await self._follower.get(path.run)
-        segment = followed.model.segment(path.rung, path.msn)
-        if segment is None or segment.name != path.name:
-            raise _Failure(404, "there is no such segment")
-        if segment.gap:
-            raise _Failure(404, "this segment is a gap")
+        segment = showing.segment(followed, path)
         body = await self._cache.segment(path.run, path.rung, segment)
         if body is None:
-            raise _Failure(410, "the segment has left the live window")
-        return _medium(followed, path, request, body, segment.end)
+            raise Failure(410, "the segment has left the live window")
+        return showing.medium(followed, path, request, body, segment.end)
 
     async def _part(self, path: PartPath, request: Headers) -> Answer:
         followed = await self._follower.get(path.run)
-        if followed.model.hint(path.rung) == path.name:
-            await self._held(followed, path.rung, lambda: followed.model.hint(path.rung) != path.name)
-        piece = followed.model.part(path.rung, path.msn, path.part)
-        if piece is None or part_name(path.msn, path.part, piece.encoder) != path.name:
-            raise _Failure(404, "there is no such part")
-        if piece.gap:
-            raise _Failure(404, "this part is a gap")
+        if showing.is_hinted(followed, path):
+            await self._held(followed, path.rung, lambda: not showing.is_hinted(followed, path))
+        piece = showing.part(followed, path)
         body = await self._cache.part(path.run, path.rung, path.msn, path.part, piece)
         if body is None:
-            raise _Failure(410, "the part has left the live window")
-        return _medium(followed, path, request, body, piece.end)
+            raise Failure(410, "the part has left the live window")
+        return showing.medium(followed, path, request, body, piece.end)
 
     @contextmanager
     def _place_to_wait(self) -> Iterator[None]:
         if self._waiting >= self._max_waiting:
-            raise _Failure(503, "too many requests wait already", retry_after_s=1)
+            raise Failure(503, "too many requests wait already", retry_after_s=1)
         self._waiting += 1
         WAITING.set(self._waiting)
         try:
@@ -233,58 +227,48 @@ class OriginApp:
             WAITING.set(self._waiting)
 
 
-def _directives(query: bytes) -> Directives | None:
-    try:
-        return directives(query)
-    except BadDirective as bad:
-        raise _Failure(400, str(bad)) from None
+def _shown(wanted: Directives, followed: FollowedRun, rung: str) -> bool:
+    return wanted.shown(followed.model, rung)
 
 
-def _medium(followed: FollowedRun, path: SegmentPath | PartPath, request: Headers, body: bytes, end: int) -> Answer:
-    """A segment or a part that ends at tick `end`."""
-    modified_ms = followed.model.anchor_ms + end // TICKS_PER_MS
-    return answers.media(request, body, _media_type(followed, path.rung), f'"{path.name}"', modified_ms, unix_ms())
+def _failed(error: Exception, path: Path | None) -> Answer:
+    match error:
+        case Failure():
+            return error.answer
+        case NoRun():
+            return answers.error(404, "there is no such run")
+        case LogError():
+            return answers.error(503, "the live log does not answer", {"retry-after": "1"})
+    _log.error("a request failed", exc_info=error, extra={"kind": _kind(path)})
+    return answers.error(500, "the origin failed")
 
 
-def _plan(followed: FollowedRun) -> Plan:
-    assert followed.model.plan is not None  # nothing is listed without
-    return followed.model.plan
+def _counted(answer: Answer, method: str, path: Path | None) -> Answer:
+    """The answer as it is sent, in the metrics."""
+    if method == "HEAD":
+        answer = Answer(answer.head, b"")
+    requests, sent_bytes = _counters(_kind(path), answer.status // 100)
+    requests.inc()
+    sent_bytes.inc(len(answer.body))
+    return answer
 
 
-def _media_page(followed: FollowedRun, rung: str, query: str) -> Page | None:
-    model = followed.model
-    if rung in model.rungs:
-        return followed.pages.media(rung, query)
-    if model.plan is not None:
-        raise _Failure(404, "the run has no such rendition")
-    return None
+@lru_cache
+def _counters(kind: str, hundreds: int) -> tuple[Counter, Counter]:
+    return REQUESTS.labels(kind, f"{hundreds}xx"), SENT_BYTES.labels(kind)
 
 
-def _media_type(followed: FollowedRun, rung: str) -> str:
-    plan = followed.model.plan
-    return "audio/mp4" if plan and plan.audio and plan.audio.name == rung else "video/mp4"
+def _kind(path: Path | None) -> str:
+    return path.kind if path else "other"
 
 
-def _refresh_s(followed: FollowedRun) -> int:
-    """Half a target duration, the lifetime of what may change with the next segment."""
-    plan = followed.model.plan
-    return max(1, plan.target_duration_s // 2) if plan else 1
-
-
-def _lifetime_s(followed: FollowedRun) -> int:
-    return _long_s(followed) if followed.model.ended else _refresh_s(followed)
-
-
-def _long_s(followed: FollowedRun) -> int:
-    return LONG_TARGET_DURATIONS * _plan(followed).target_duration_s
-
-
-def _headers(scope: Scope, method: str) -> Headers:
-    """The request's headers by lower-case name, repeated ones joined. Ranges are for GET alone (RFC 9110 §14.2)."""
+def _headers(scope: Scope) -> Headers:
+    """The headers that matter, by name; repeated ones joined. Ranges are for GET alone (RFC 9110 §14.2)."""
     headers: dict[str, str] = {}
     for name_bytes, value_bytes in scope["headers"]:
-        name, value = name_bytes.decode("latin-1").lower(), value_bytes.decode("latin-1")
-        headers[name] = f"{headers[name]}, {value}" if name in headers else value
-    if method == "HEAD":
+        if name_bytes in _MATTERING:
+            name, value = name_bytes.decode(), value_bytes.decode("latin-1")
+            headers[name] = f"{headers[name]}, {value}" if name in headers else value
+    if scope["method"] == "HEAD":
         headers.pop("range", None)
     return headers

@@ -12,6 +12,7 @@ Law: a path is matched whole against names of letters, digits, `_` and `-`, so n
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import ClassVar
 from urllib.parse import quote
 
@@ -19,6 +20,8 @@ from headrace.core.broadcast import RunId, StreamId
 
 MAX_QUERY_BYTES = 2048  # tokens that CDNs sign stay below 1 KB; this is echoed into every line of a playlist
 
+_LONGEST = 320  # characters: what follows has at the most 290
+_PARSED_KEPT = 4096  # by many players, and many times by each
 _ROOT = "live"
 _INDEX = "index.m3u8"
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
@@ -84,6 +87,11 @@ Path = MultivariantPath | PlaylistPath | InitPath | SegmentPath | PartPath
 
 def parse(path: str) -> Path | None:
     """What `path` (decoded, from the server's root) names, or None."""
+    return _parsed(path) if len(path) <= _LONGEST else None
+
+
+@lru_cache(_PARSED_KEPT)
+def _parsed(path: str) -> Path | None:
     empty, root, *names, file = path.split("/") if path.count("/") >= 3 else ("", "", "")
     if empty or root != _ROOT or not all(_NAME.fullmatch(name) for name in names):
         return None
@@ -108,5 +116,7 @@ def echoed(query: bytes) -> str:
 
     Parameters of the protocol's own (`_HLS_…`) are meant for one request and never repeated (RFC 8216bis §6.2.5).
     """
+    if not query:
+        return ""
     kept = [pair for pair in query.split(b"&") if pair and not pair.startswith(b"_HLS_")]
     return "?" + quote(b"&".join(kept), safe=_SAFE_IN_URI + "&") if kept else ""

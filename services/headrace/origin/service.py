@@ -10,7 +10,7 @@ from headrace.origin.caching import MediaCache
 from headrace.origin.follower import Follower
 from headrace.origin.http import OriginApp
 from headrace.origin.settings import OriginSettings
-from headrace.runtime.probes import AsgiApp
+from headrace.runtime.direct import DirectApp
 
 __all__ = ["OriginSettings", "Service", "build"]
 
@@ -18,7 +18,7 @@ __all__ = ["OriginSettings", "Service", "build"]
 class Service:
     """An origin. `http_app` answers below `/live` and wants the whole path; it needs `run` to be running."""
 
-    def __init__(self, http_app: AsgiApp, follower: Follower) -> None:
+    def __init__(self, http_app: DirectApp, follower: Follower) -> None:
         self.http_app = http_app
         self._follower = follower
         self._stopping = asyncio.Event()

@@ -3,6 +3,7 @@
 Law: a client that asks nothing, asks slowly or does not read what it asked for holds its connection for seconds; one
 client more than there is room for is told 503, or nothing at all where even that would cost too much. Who sends garbage
 or comes too many is counted, and logged at most once a second.
+Neighbours: `direct` are the answers that leave here without ASGI's messages.
 """
 
 import asyncio
@@ -11,12 +12,14 @@ import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import uvicorn
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from headrace.runtime.aio.clock import monotonic_s
+from headrace.runtime.direct import Answer, Direct, Later
 from headrace.runtime.telemetry.logs import RateLimited, logger
 from headrace.runtime.telemetry.metrics import Counter, Gauge
 
@@ -50,7 +53,7 @@ LIMITS = Limits()
 
 
 async def serve_http(app: Any, sock: socket.socket, limits: Limits = LIMITS) -> None:
-    """Serve an ASGI app on `sock` until cancelled; open responses are given `GRACE_S`."""
+    """Serve an ASGI app on `sock` until cancelled; open responses are given `GRACE_S`. Its `direct` is asked first."""
     files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     config = uvicorn.Config(
         app,
@@ -103,6 +106,7 @@ class _Connection(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as its base
         super().connection_made(transport)
+        self._direct: Direct | None = getattr(self.config.app, "direct", None)
         self._since_s: float | None = monotonic_s()  # None while a whole request is being answered
         self._has_asked = False
         self._head_bytes = 0
@@ -146,6 +150,36 @@ class _Connection(HttpToolsProtocol):
         super().on_response_complete()
         if self.cycle.response_complete or self.cycle.more_body:
             self._since_s = monotonic_s()
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
+        # One that was pipelined is left to ASGI: it starts at the end of another, and so would the next, ever deeper.
+        if self._direct is None or app is not self.app or cycle is not self.cycle:
+            return super()._start_asgi_task(cycle, app)
+        found = self._direct(cycle.scope)  # type: ignore[arg-type]  # a dict of its own making
+        if found is None:
+            return super()._start_asgi_task(cycle, app)
+        if isinstance(found, Answer) and not self.flow.write_paused:
+            return self._write(cycle, found)
+        return super()._start_asgi_task(cycle, partial(self._write_later, cycle, found))
+
+    async def _write_later(self, cycle: RequestResponseCycle, found: Answer | Later, *_: object) -> None:
+        answer = found if isinstance(found, Answer) else await found()
+        if self.flow.write_paused and not cycle.disconnected:
+            await self.flow.drain()
+        if not cycle.disconnected:
+            self._write(cycle, answer)
+
+    def _write(self, cycle: RequestResponseCycle, answer: Answer) -> None:
+        """The whole answer, and the end of the cycle as ASGI's last message would bring it about."""
+        lines = [answer.head.lines]
+        lines += [b"%s: %s\r\n" % field for field in self.server_state.default_headers]
+        lines.append(b"\r\n" if cycle.keep_alive else b"connection: close\r\n\r\n")
+        self.transport.writelines((b"".join(lines), answer.body) if answer.body else lines)
+        cycle.response_started = cycle.response_complete = True
+        cycle.message_event.set()
+        if not cycle.keep_alive:
+            self.transport.close()
+        cycle.on_response()
 
     def send_400_response(self, msg: str) -> None:
         BAD_REQUESTS.inc()

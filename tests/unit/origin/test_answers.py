@@ -5,8 +5,8 @@ import gzip
 import pytest
 
 from headrace.origin import answers
-from headrace.origin.answers import Answer
 from headrace.origin.pages import Page
+from headrace.runtime.direct import Answer
 
 BODY = bytes(range(100))
 PAGE = Page(b"#EXTM3U\n", gzip.compress(b"#EXTM3U\n", mtime=0), "d1", 1_772_366_400_123)
