@@ -1,8 +1,9 @@
 """The pool: workers that were started before anybody needs them.
 
 Law: a run never waits for the pool; it gets a worker that is ready, else one that is starting, else a new one. Workers
-are warmed one at a time, and after one that died unused only after a pause, which grows: neither a busy node nor a
-broken installation is made worse. An unused worker holds nothing, so it may end at any moment.
+are warmed one at a time and after a pause, so that none loads while the run that made the room makes its first parts
+(it would cost that run what the pool saved it); after each one that dies unused the pause is longer. An unused worker
+holds nothing, so it may end at any moment.
 Neighbours: `supervisor` owns it, `process` is what it keeps.
 """
 
@@ -17,7 +18,7 @@ from headrace.transcoder.pipe import PipeBroken, Ready
 from headrace.transcoder.process import WorkerProcess
 
 START_TIMEOUT_S = 60.0  # a node under load is slow, but not so slow
-FIRST_PAUSE_S, LONGEST_PAUSE_S = 1.0, 60.0
+PAUSE_S, LONGEST_PAUSE_S = 1.0, 60.0
 
 _died = RateLimited(logger(__name__), "an unused worker died")
 
@@ -31,7 +32,7 @@ class Pool:
         self._group = group
         self._unused: dict[WorkerProcess, asyncio.Task[None]] = {}  # the oldest first, and who watches it
         self._changed = asyncio.Event()
-        self._pause_s = 0.0
+        self._pause_s = PAUSE_S
 
     @property
     def unused(self) -> tuple[WorkerProcess, ...]:
@@ -81,7 +82,7 @@ class Pool:
             self._unwatch(worker)
             if worker.alive:
                 if worker.ready:
-                    self._pause_s = 0
+                    self._pause_s = PAUSE_S
                 return worker
             spawn_isolated(self._group, self._bury(worker), f"bury {worker.pid}")
         return None
@@ -114,7 +115,7 @@ class Pool:
         _died({"worker": worker.pid, "ended": await worker.end()})
 
     def _count_death(self) -> None:
-        self._pause_s = min(max(2 * self._pause_s, FIRST_PAUSE_S), LONGEST_PAUSE_S)
+        self._pause_s = min(2 * self._pause_s, LONGEST_PAUSE_S)
         metrics.WARM_DEATHS.inc()
         self._note_change()
 

@@ -11,6 +11,7 @@ from prometheus_client import REGISTRY
 
 from headrace.core.broadcast import RunId
 from headrace.livelog.memory import MemoryLog
+from headrace.transcoder import pool
 from headrace.transcoder.pipe import Ready, encode
 from headrace.transcoder.supervisor import Supervisor
 from tests.integration.transcoder.harness import Clip, Recipe, made
@@ -26,6 +27,11 @@ from tests.integration.transcoder.test_supervisor import (
 
 READY_THEN_SLEEPS = f"import os, sys, time; os.write(int(sys.argv[1]), {b''.join(encode(Ready()))!r}); time.sleep(600)"
 COMPLAINS = "import sys; sys.exit('no such library')"
+
+
+@pytest.fixture(autouse=True)
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pool, "PAUSE_S", 0.05)
 
 
 @pytest.fixture(scope="module")

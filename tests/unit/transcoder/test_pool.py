@@ -15,7 +15,7 @@ from headrace.transcoder.pool import Pool
 from headrace.transcoder.process import WorkerProcess
 
 RUN = RunId("run")
-NO_TIME = asyncio.sleep
+ONCE_AROUND = asyncio.sleep
 
 
 class Worker:
@@ -71,16 +71,17 @@ class Starter:
 
 
 class Pauses:
-    """Stands for `asyncio.sleep`: notes each pause, which is over when the test says so."""
+    """Stands for `asyncio.sleep`: notes each pause, which is over at once, or when the test says so (`held`)."""
 
     def __init__(self) -> None:
         self.asked: list[float] = []
+        self.held = False
         self._under_way = asyncio.Event()
 
     async def __call__(self, seconds: float) -> None:
-        if seconds:
-            self.asked.append(seconds)
-            self._under_way = asyncio.Event()
+        self.asked.append(seconds)
+        self._under_way = asyncio.Event()
+        if self.held:
             await self._under_way.wait()
 
     async def end(self) -> None:
@@ -88,7 +89,7 @@ class Pauses:
         await settle()
 
 
-@pytest.fixture
+@pytest.fixture(autouse=True)
 def pauses(monkeypatch: pytest.MonkeyPatch) -> Pauses:
     pauses = Pauses()
     monkeypatch.setattr(asyncio, "sleep", pauses)
@@ -98,7 +99,7 @@ def pauses(monkeypatch: pytest.MonkeyPatch) -> Pauses:
 async def settle() -> None:
     """Everybody does what there is to do."""
     for _ in range(30):
-        await NO_TIME(0)
+        await ONCE_AROUND(0)
 
 
 @asynccontextmanager
@@ -142,6 +143,19 @@ async def test_a_run_gets_a_ready_worker_at_once_and_another_is_started() -> Non
         assert metric("warm_workers") == 0
         await settle()
         assert [made.alive for made in starter.made] == [True, True]
+
+
+async def test_another_is_started_only_when_the_run_has_had_the_processors_for_a_while(pauses: Pauses) -> None:
+    starter = Starter()
+    async with kept(1, starter) as pool:
+        await starter.made[0].say(Ready())
+        pauses.held = True
+        await take(pool)
+        await settle()
+        assert len(starter.made) == 1
+        await pauses.end()
+        assert len(starter.made) == 2
+    assert pauses.asked == [module.PAUSE_S] * 2
 
 
 async def test_what_a_worker_says_after_it_was_taken_is_for_who_took_it() -> None:
@@ -189,15 +203,16 @@ async def test_the_pause_before_each_replacement_of_a_dead_worker_grows_to_a_min
     starter = Starter()
     died = metric("warm_worker_deaths_total")
     async with kept(1, starter):
-        for count in range(8):
+        pauses.held = True
+        for count in range(7):
             await starter.made[count].say(Ready())
             await starter.made[count].die()
             assert len(starter.made) == count + 1
             assert starter.made[count].ended
             await pauses.end()
-        assert len(starter.made) == 9
+        assert len(starter.made) == 8
     assert pauses.asked == [1, 2, 4, 8, 16, 32, 60, 60]
-    assert metric("warm_worker_deaths_total") == died + 8
+    assert metric("warm_worker_deaths_total") == died + 7
 
 
 async def test_a_worker_that_was_of_use_ends_the_growth_of_the_pause(pauses: Pauses) -> None:
@@ -205,24 +220,21 @@ async def test_a_worker_that_was_of_use_ends_the_growth_of_the_pause(pauses: Pau
     async with kept(1, starter) as pool:
         for count in (0, 1):
             await starter.made[count].die()
-            await pauses.end()
         await starter.made[2].say(Ready())
         await take(pool)
         await settle()
         await starter.made[3].die()
-    assert pauses.asked == [1, 2, 1]
+    assert pauses.asked == [1, 2, 4, 1, 2]
 
 
 async def test_a_start_that_fails_is_tried_again_after_a_pause(pauses: Pauses) -> None:
     starter = Starter(failures=2)
     async with kept(1, starter):
-        await pauses.end()
-        await pauses.end()
         assert len(starter.made) == 1
-    assert pauses.asked == [1, 2]
+    assert pauses.asked == [1, 2, 4]
 
 
-async def test_a_dead_worker_that_nobody_has_noticed_is_not_handed_out(pauses: Pauses) -> None:
+async def test_a_dead_worker_that_nobody_has_noticed_is_not_handed_out() -> None:
     starter = Starter()
     async with kept(1, starter) as pool:
         await starter.made[0].say(Ready())
@@ -235,7 +247,7 @@ async def test_a_dead_worker_that_nobody_has_noticed_is_not_handed_out(pauses: P
 @pytest.mark.parametrize("nonsense", [PipeBroken("a message of kind 1"), Done()])
 @pytest.mark.parametrize("first", [True, False])
 async def test_a_worker_that_talks_out_of_turn_is_ended_and_replaced(
-    pauses: Pauses, nonsense: Message | PipeBroken, first: bool
+    nonsense: Message | PipeBroken, first: bool
 ) -> None:
     starter = Starter()
     async with kept(1, starter):
@@ -243,7 +255,6 @@ async def test_a_worker_that_talks_out_of_turn_is_ended_and_replaced(
             await starter.made[0].say(Ready())
         await starter.made[0].say(nonsense)
         assert starter.made[0].ended
-        await pauses.end()
         assert len(starter.made) == 2
 
 
@@ -251,8 +262,10 @@ async def test_a_worker_that_does_not_get_ready_in_time_is_ended_and_replaced(
     pauses: Pauses, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "START_TIMEOUT_S", 0)
+    pauses.held = True
     starter = Starter()
     async with kept(1, starter):
+        await pauses.end()
         assert starter.made[0].ended
         await pauses.end()
         assert len(starter.made) == 2
