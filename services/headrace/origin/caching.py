@@ -1,6 +1,7 @@
 """Segments and parts as viewers get them: fetched from the log once, joined, and kept for a while.
 
-Law: bounded in bytes, the longest unused leave first; however many ask for what is not here, the log is asked once.
+Law: bounded in bytes, the longest unused leave first, and all of a run that nobody watches any more; however many ask
+for what is not here, the log is asked once.
 Neighbours: `livelog` has the parts, `core.hls` says which ones.
 """
 
@@ -54,6 +55,12 @@ class MediaCache:
     async def part(self, run: RunId, rung: str, msn: int, number: int, piece: Piece) -> bytes | None:
         """One part's bytes, or None where they have expired. Raises LogError."""
         return await self._get((run, rung, part_name(msn, number, piece.encoder)), msn, ((number, piece),))
+
+    def forget(self, run: RunId) -> None:
+        """Nobody watches `run`: what is kept of it goes."""
+        for key in [key for key in self._kept if key[0] == run]:
+            self._kept_bytes -= len(self._kept.pop(key))
+        CACHE_BYTES.set(self._kept_bytes)
 
     async def _get(self, key: Key, msn: int, pieces: Iterable[Numbered]) -> bytes | None:
         while True:

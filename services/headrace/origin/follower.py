@@ -96,11 +96,12 @@ class FollowedRun:
 
 
 class Follower:
-    """All followed runs. `run` must be running for `get` to find any."""
+    """All followed runs. `run` must be running for `get` to find any; `on_forgotten` hears which are not any more."""
 
-    def __init__(self, log: LiveLog, idle_s: float) -> None:
+    def __init__(self, log: LiveLog, idle_s: float, on_forgotten: Callable[[RunId], None] = lambda run: None) -> None:
         self._log = log
         self._idle_s = idle_s
+        self._on_forgotten = on_forgotten
         self._runs: dict[RunId, FollowedRun] = {}
         self._tasks: dict[RunId, asyncio.Task[None]] = {}
         self._group: asyncio.TaskGroup | None = None
@@ -191,4 +192,5 @@ class Follower:
             task = self._tasks.pop(followed.run)
             if task is not asyncio.current_task():
                 task.cancel()
+            self._on_forgotten(followed.run)
         RUNS_FOLLOWED.set(len(self._runs))

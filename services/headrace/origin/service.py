@@ -37,6 +37,6 @@ class Service:
 
 def build(settings: OriginSettings, *, log: LiveLog) -> Service:
     """An origin over `log`."""
-    follower = Follower(log, settings.origin_idle_s)
     cache = MediaCache(log, settings.origin_cache_bytes)
+    follower = Follower(log, settings.origin_idle_s, cache.forget)
     return Service(OriginApp(log, follower, cache, settings.origin_max_waiting), follower)

@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import cast
 
 import pytest
+from prometheus_client import REGISTRY
 
 from headrace.core.broadcast import RunId
 from headrace.core.hls.listing import Segment
@@ -129,3 +130,12 @@ async def test_parts_of_two_encoders_are_two_resources(log: PlaybackLog, segment
     cache, piece = cache_over(log), segments[1].pieces[0]
     assert await cache.part(RUN, "audio", 1, 0, piece) is not None
     assert await cache.part(RUN, "audio", 1, 0, replace(piece, encoder="e2")) is None
+
+
+async def test_what_is_kept_of_a_run_goes_with_it_and_nothing_else(log: PlaybackLog, segments: list[Segment]) -> None:
+    cache = cache_over(log)
+    kept = [await cache.segment(RunId(run), "audio", segments[0]) for run in ("r1", "r2")]
+    cache.forget(RUN)
+    assert cache.kept(RUN, "audio", segments[0].name) is None
+    assert cache.kept(RunId("r2"), "audio", segments[0].name) == kept[1]
+    assert REGISTRY.get_sample_value("headrace_origin_media_cache_bytes") == len(kept[1] or b"")

@@ -134,6 +134,18 @@ async def test_an_ended_run_is_read_no_more_but_still_known(log: PlaybackLog, fo
     assert log.calls["follow"] == 1
 
 
+async def test_whoever_keeps_something_of_a_run_hears_when_it_is_forgotten(log: PlaybackLog) -> None:
+    await log.append(RUN, *whole_run(PLAN, 1))
+    forgotten: list[RunId] = []
+    follower = Follower(cast(LiveLog, log), 60, forgotten.append)
+    async with asyncio.TaskGroup() as group:
+        task = group.create_task(follower.run())
+        await follower.get(RUN)
+        assert forgotten == []
+        task.cancel()
+    assert forgotten == [RUN]
+
+
 async def test_nothing_is_followed_before_the_start_and_after_the_stop(
     log: PlaybackLog, monkeypatch: pytest.MonkeyPatch
 ) -> None:
