@@ -74,7 +74,7 @@ class PassthroughVideo:
         for part in parts:
             if (part.msn, part.part) >= self._from:
                 self._make(part)
-        if self._follower is not None and parts:
+        if self._follower is not None:
             self._follower.follow(parts, self._cutter.reached)
 
     def _make(self, part: PassthroughPart | GapPart) -> None:

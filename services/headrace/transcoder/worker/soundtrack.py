@@ -61,7 +61,7 @@ class SoundPackager:
         self._emit(self._cutter.push(unit.sample, samples))
 
     def follow(self, spans: Sequence[Span], reached: int) -> None:
-        """The leading rung's next parts, and how far it has come after the last of them."""
+        """The leading rung's next parts, if any, and how far it has come after the last of them."""
         for span in spans:
             self._emit(self._cutter.follow(span))
         self._emit(self._cutter.reach(reached))
@@ -116,7 +116,8 @@ class EncodedSound:
             if isinstance(step, Frame):
                 self._push(self._transcoder.transcode(step))
             else:
-                self._catch_up(step[0][-1].end - LATEST)
+                if step[0]:
+                    self._catch_up(step[0][-1].end - LATEST)
                 self._packager.follow(*step)
         self._push(self._transcoder.flush(self._sample_at(step)))
         self._packager.finish()

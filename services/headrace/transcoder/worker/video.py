@@ -28,7 +28,10 @@ class TimeJump(HeadraceError):
 
 
 class Follower(Protocol):
-    """Whoever follows the cuts: it hears of each part of the leading rung, and how far the open one is known to go."""
+    """Whoever follows the cuts: it hears of each part of the leading rung, and how far the open one is known to go.
+
+    It hears so after every picture: a part may have to wait until the next one is known to hold something.
+    """
 
     def follow(self, spans: Sequence[Span], reached: int) -> None:
         """`spans` are whole, all that became so at once; the part after the last ends after tick `reached`."""
@@ -80,5 +83,4 @@ class EncodedVideo:
                 for index in [index for index in self._images if index < one.source]:
                     del self._images[index]
                 self._top.inbox.put(Shot(one, self._images[one.source]), 1)
-        if closed := [one for one in decided if isinstance(one, PartClosed)]:
-            self._follower.follow(closed, self._cutter.reached)
+        self._follower.follow([one for one in decided if isinstance(one, PartClosed)], self._cutter.reached)

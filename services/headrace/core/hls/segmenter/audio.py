@@ -39,9 +39,9 @@ def first_unit(rung: AudioRung, boundary: int) -> int:
 class AudioCutter:
     """Sorts access units into the spans of the leading rung.
 
-    `follow` all parts that the leading rung closes at once, then tell how far it has `reached` (both cutters know), and
-    `push` every unit that there is, in order. A part is emitted when its units are there and it is decided whether it
-    ends its segment.
+    `follow` all parts that the leading rung closes at once, then tell, after every picture, how far it has `reached`
+    (both cutters know), and `push` every unit that there is, in order. A part is emitted when its units are there and
+    it is decided whether it ends its segment: told less often, parts would come a part late.
     """
 
     def __init__(self, rung: AudioRung, position: Position) -> None:

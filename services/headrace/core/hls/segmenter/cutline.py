@@ -14,6 +14,7 @@ from headrace.core.hls.segmenter.fill import fill_times
 from headrace.core.hls.segmenter.position import Position
 from headrace.core.hls.segmenter.rules import Rules
 from headrace.core.hls.segmenter.segments import Segments
+from headrace.core.media import TICKS_PER_MS
 
 
 class SegmentCut(NamedTuple):
@@ -44,7 +45,11 @@ class CutLine:
         self._ahead = (position.start, False)  # the newest point, undecided
 
     def push(self, point: int, keyframe: bool, dts: int) -> None:
-        """A sample's point; no later sample's point is before its `dts`, which ascend."""
+        """A sample's point; no later sample's point is before its `dts`, which ascend.
+
+        In whole milliseconds none can come between that and the next millisecond either; waiting for the sample after
+        it would make a steady source's parts late by a frame wherever its rounded intervals are short.
+        """
         if not self._fill:
             # Samples follow a keyframe in decode order, wherever their DTS + delta lies: so do their points.
             if keyframe:
@@ -54,7 +59,7 @@ class CutLine:
             elif point <= self._keyframe:
                 return
         heappush(self._waiting, (point, not keyframe))
-        while self._waiting and self._waiting[0][0] <= dts:
+        while self._waiting and self._waiting[0][0] <= dts + TICKS_PER_MS:
             self._release()
 
     def finish(self, end: int) -> None:

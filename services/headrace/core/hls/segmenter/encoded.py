@@ -154,11 +154,11 @@ class EncodedCutter:
             self._place(picture)
             self._close(self._start + rules.part, segment_end=False)
             self._place(_Picture(self._start, picture.source, True, False))
+        self.reached = following - 1
 
     def _place(self, picture: _Picture) -> None:
         self._pictures.append(picture.pts)
         self._held.append(picture)
-        self.reached = picture.pts
         if len(self._held) > self._rules.stride:
             self._emit()
 

@@ -14,6 +14,7 @@ from headrace.core.broadcast import Plan, VideoRung
 from headrace.core.hls.segmenter.cutline import CutLine, SegmentCut
 from headrace.core.hls.segmenter.position import GapPart, Position, Span
 from headrace.core.hls.segmenter.rules import SLACK, Rules
+from headrace.core.media import TICKS_PER_MS
 
 
 class Sample(NamedTuple):
@@ -75,7 +76,8 @@ class PassthroughCutter:
         self._line.push(pts if keyframe or self._shared else dts + self._delta, keyframe, dts)
         self._queue.append(Sample(self._pushed, dts, pts, 0, keyframe))
         self._pushed += 1
-        while len(self._queue) > 1 and self._line.known > max(map(self._latest, (self._queue[0], self._queue[1]))):
+        # A millisecond's rounding decides nothing here: or parts would come a frame early, and those after them late.
+        while len(self._queue) > 1 and self._line.known - TICKS_PER_MS > max(map(self._latest, self._first_two())):
             self._sort_next()
         self._pass_time()
         return self._taken()
@@ -96,6 +98,9 @@ class PassthroughCutter:
     def _taken(self) -> list[PassthroughPart | GapPart]:
         out, self._out = self._out, []
         return out
+
+    def _first_two(self) -> tuple[Sample, Sample]:
+        return self._queue[0], self._queue[1]
 
     def _latest(self, sample: Sample) -> int:
         """The latest tick at which `sample` may stand."""
