@@ -6,11 +6,13 @@ a wait. Source: RFC 8216bis §6.2.5.2. Neighbours: `http` waits, `follower` wake
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 
 from headrace.core.hls.playlist import RunModel
 
 SEGMENTS_AHEAD = 2
 _PARTS_TIME_MS = 3000  # how far ahead a part may be asked for: three seconds of parts, but at least three
+_QUERIES_KEPT = 256  # players that wait for the same ask the same
 _NUMBER = re.compile(rb"[0-9]{1,20}")
 
 
@@ -49,6 +51,7 @@ class Directives:
         return beyond > max(3, -(-_PARTS_TIME_MS // part_target_ms))
 
 
+@lru_cache(_QUERIES_KEPT)
 def directives(query: bytes) -> Directives | None:
     """The directives in a query, None where there are none. Raises BadDirective.
 

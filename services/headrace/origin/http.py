@@ -22,7 +22,6 @@ from headrace.origin.caching import MediaCache
 from headrace.origin.current import CurrentRuns
 from headrace.origin.follower import FollowedRun, Follower
 from headrace.origin.metrics import REQUESTS, SENT_BYTES, WAITING
-from headrace.origin.pages import Page
 from headrace.origin.paths import (
     MAX_QUERY_BYTES,
     InitPath,
@@ -137,24 +136,22 @@ class OriginApp:
                 return await self._part(path, request)
 
     async def _media(self, path: PlaylistPath, request: Headers, query: bytes) -> Answer:
-        followed, rung, echo = await self._follower.get(path.run), path.rung, echoed(query)
+        followed, rung = await self._follower.get(path.run), path.rung
         while (answer := showing.playlist(followed, path, request, query)) is None:
-            if showing.media_page(followed, rung, echo) is None:
-                await self._listed(followed, lambda: showing.media_page(followed, rung, echo))
+            if not showing.lists(followed, rung):
+                await self._listed(followed, lambda: showing.lists(followed, rung))
             elif wanted := showing.wanted(followed, query):
                 await self._held(followed, rung, partial(_shown, wanted, followed, rung))
         return answer
 
     async def _held(self, followed: FollowedRun, rung: str, ready: Callable[[], bool]) -> None:
         """Until `ready`, or the run's end. Raises Failure when it takes too long."""
-        if ready():
-            return
         with self._place_to_wait():
             held_s = HELD_TARGET_DURATIONS * showing.plan(followed).target_duration_s
-            await followed.until(lambda: ready() or followed.model.ended, held_s, rung)
-        if not ready() and not followed.model.ended:
-            why = "the origin stops" if self._follower.stopped else "what was asked for is late"
-            raise Failure(503, why, retry_after_s=1)
+            if await followed.until(lambda: ready() or followed.model.ended, held_s, rung):
+                return
+        why = "the origin stops" if self._follower.stopped else "what was asked for is late"
+        raise Failure(503, why, retry_after_s=1)
 
     async def _multivariant(self, path: MultivariantPath, request: Headers, query: str) -> Answer:
         run = path.run or await self._current.get(path.stream)
@@ -163,7 +160,8 @@ class OriginApp:
         newest = path.run is None
         followed = await (self._newcomer(run) if newest else self._follower.get(run))
         prefix = f"{run}/" if newest else ""
-        page = await self._listed(followed, lambda: followed.pages.multivariant(prefix, query))
+        while (page := followed.pages.multivariant(prefix, query)) is None:
+            await self._listed(followed, lambda: followed.pages.multivariant(prefix, query) is not None)
         # The stream's own may name another run at any time.
         lifetime_s = showing.refresh_s(followed) if newest else showing.lifetime_s(followed)
         return answers.playlist(request, page, lifetime_s, unix_ms())
@@ -180,16 +178,14 @@ class OriginApp:
                 with self._place_to_wait():
                     await asyncio.sleep(ASK_AGAIN_S)
 
-    async def _listed(self, followed: FollowedRun, page: Callable[[], Page | None]) -> Page:
-        """The page, as soon as the run has something to list."""
-        if (found := page()) is not None:
-            return found
+    async def _listed(self, followed: FollowedRun, ready: Callable[[], bool]) -> None:
+        """Until `ready`: the run has something to list. Raises Failure when it does not come, or the run ends first."""
         model = followed.model
         wait_s = NEWCOMER_WAIT_S if model.plan is None else min(3.0 * model.plan.target_duration_s, LONGEST_WAIT_S)
         with self._place_to_wait():
-            await followed.until(lambda: page() is not None or followed.model.ended, wait_s)
-        if (found := page()) is not None:
-            return found
+            await followed.until(lambda: ready() or followed.model.ended, wait_s)
+        if ready():
+            return
         if followed.model.ended:
             raise Failure(404, "the run ended before there was anything to see")
         if self._follower.stopped:

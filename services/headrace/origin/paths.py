@@ -22,6 +22,7 @@ MAX_QUERY_BYTES = 2048  # tokens that CDNs sign stay below 1 KB; this is echoed 
 
 _LONGEST = 320  # characters: what follows has at the most 290
 _PARSED_KEPT = 4096  # by many players, and many times by each
+_QUERIES_KEPT = 256
 _ROOT = "live"
 _INDEX = "index.m3u8"
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
@@ -111,12 +112,11 @@ def _parsed(path: str) -> Path | None:
     return None
 
 
+@lru_cache(_QUERIES_KEPT)
 def echoed(query: bytes) -> str:
     """The part of a request's query that its playlist's URIs repeat: "" or "?name=value…", safe between quotes.
 
     Parameters of the protocol's own (`_HLS_…`) are meant for one request and never repeated (RFC 8216bis §6.2.5).
     """
-    if not query:
-        return ""
     kept = [pair for pair in query.split(b"&") if pair and not pair.startswith(b"_HLS_")]
     return "?" + quote(b"&".join(kept), safe=_SAFE_IN_URI + "&") if kept else ""

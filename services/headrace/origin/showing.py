@@ -11,7 +11,6 @@ from headrace.origin import answers
 from headrace.origin.answers import Headers
 from headrace.origin.blocking import BadDirective, Directives, directives
 from headrace.origin.follower import FollowedRun
-from headrace.origin.pages import Page
 from headrace.origin.paths import InitPath, PartPath, PlaylistPath, SegmentPath, echoed
 from headrace.runtime.aio.clock import unix_ms
 from headrace.runtime.direct import Answer
@@ -30,16 +29,25 @@ class Failure(Exception):
 def playlist(followed: FollowedRun, path: PlaylistPath, request: Headers, query: bytes) -> Answer | None:
     """The media playlist, if it holds what the query wants it to hold. Raises Failure."""
     directive = wanted(followed, query)
-    page = media_page(followed, path.rung, echoed(query))
-    if page is None:
+    if not lists(followed, path.rung):
         return None
-    if directive is None:
-        return answers.playlist(request, page, lifetime_s(followed), unix_ms())
-    if directive.too_far(followed.model, path.rung, plan(followed).part_target_ms):
-        raise Failure(400, "that is too far ahead of the playlist")
-    if not directive.shown(followed.model, path.rung):
+    if directive and not directive.shown(followed.model, path.rung):
+        if directive.too_far(followed.model, path.rung, plan(followed).part_target_ms):
+            raise Failure(400, "that is too far ahead of the playlist")
         return None
-    return answers.playlist(request, page, _long_s(followed), unix_ms())
+    page = followed.pages.media(path.rung, echoed(query))
+    assert page is not None  # it is listed
+    return answers.playlist(request, page, _long_s(followed) if directive else lifetime_s(followed), unix_ms())
+
+
+def lists(followed: FollowedRun, rung: str) -> bool:
+    """Whether the rendition has a playlist yet. Raises Failure."""
+    model = followed.model
+    if rung in model.rungs:
+        return model.lists(rung)
+    if model.plan is not None:
+        raise Failure(404, "the run has no such rendition")
+    return False
 
 
 def wanted(followed: FollowedRun, query: bytes) -> Directives | None:
@@ -48,16 +56,6 @@ def wanted(followed: FollowedRun, query: bytes) -> Directives | None:
         return None if followed.model.ended else directives(query)
     except BadDirective as bad:
         raise Failure(400, str(bad)) from None
-
-
-def media_page(followed: FollowedRun, rung: str, query: str) -> Page | None:
-    """The rendition's page, None while nothing is listed. Raises Failure."""
-    model = followed.model
-    if rung in model.rungs:
-        return followed.pages.media(rung, query)
-    if model.plan is not None:
-        raise Failure(404, "the run has no such rendition")
-    return None
 
 
 def init(followed: FollowedRun, path: InitPath, request: Headers) -> Answer:

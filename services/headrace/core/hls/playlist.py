@@ -71,13 +71,17 @@ class RunModel:
         """The names of all renditions, audio last; empty before the plan is known."""
         return tuple(self._renditions)
 
+    def lists(self, rung: str) -> bool:
+        """Whether the rung has a playlist. Raises KeyError."""
+        return self._lists(self._renditions[rung])
+
     def playlist(self, rung: str) -> MediaPlaylist | None:
         """The rung's playlist as it stands now, or None while it has nothing to list. Raises KeyError."""
         rendition = self._renditions[rung]
         segments = self._listed(rendition)
         if not segments or self.plan is None:
             return None
-        listed = {name: other.newest for name, other in self._renditions.items() if self._listed(other)}
+        listed = {name: other.newest for name, other in self._renditions.items() if self._lists(other)}
         return MediaPlaylist(
             rung,
             segments,
@@ -140,8 +144,11 @@ class RunModel:
         if self._first is not None:
             self.version += 1
 
+    def _lists(self, rendition: Rendition) -> bool:
+        return bool(rendition.segments) and (self._first is not None or self.ended)
+
     def _listed(self, rendition: Rendition) -> tuple[Segment, ...]:
-        if not rendition.segments or (self._first is None and not self.ended):
+        if not self._lists(rendition):
             return ()
         first = rendition.first_msn if self._first is None else self._first
         return rendition.between(first, rendition.last_msn)
