@@ -64,12 +64,16 @@ def parts_of(
     *,
     gaps: Collection[int] = (),
     filled: Collection[int] = (),
+    independent: Collection[int] = (),
     discontinuity: int = 0,
     count: int = 6,
     of: int = 6,
     encoder: str = ENCODER,
 ) -> list[Entry]:
-    """The first `count` of a segment's `of` parts; those in `gaps` are missing, those in `filled` listed as gaps."""
+    """The first `count` of a segment's `of` parts; those in `gaps` are missing, those in `filled` listed as gaps.
+
+    The first is independent, those in `independent` are too, and of audio all.
+    """
     base = msn * plan.segment
     entries: list[Entry] = []
     for number in range(count):
@@ -81,11 +85,9 @@ def parts_of(
             continue
         data = part_bytes(rung, msn, number)
         digest = hashlib.sha256(data).hexdigest()[:16]
-        independent = number == 0 or rung == "audio"
+        opens = number == 0 or number in independent or rung == "audio"
         entries.append(
-            Part(
-                rung, msn, number, start, end, base, True, independent, len(data), digest, encoder, last, discontinuity
-            )
+            Part(rung, msn, number, start, end, base, True, opens, len(data), digest, encoder, last, discontinuity)
         )
     return entries
 

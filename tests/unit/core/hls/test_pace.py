@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from fractions import Fraction
+from functools import cache
 from itertools import pairwise
 
 import pytest
@@ -17,6 +18,7 @@ PROFILES = ["auto", "passthrough", "source+auto"]
 STEADY = {name: RATES[name] for name in ("23.976", "24", "25", "29.97", "30", "50", "59.94", "60")}
 
 
+@cache
 def run_of(profile: str, rate: Fraction, *, ms: bool, reorder: int, seconds: float = 21) -> tuple[Plan, list[Decided]]:
     """A steady source's run: GOPs of 2 s, times as RTMP tells them or exact."""
     pattern = steady(rate, seconds, [2], ms=ms, reorder=reorder)

@@ -11,26 +11,14 @@ from headrace.core.hls.multivariant import multivariant
 from headrace.core.hls.playlist import RunModel
 from headrace.core.hls.render import media_playlist
 from headrace.core.media import TICKS_PER_S
-from tests.support.playlists import ReadPlaylist, read_playlist
+from tests.support.folded import folded, read
+from tests.support.playlists import ReadPlaylist
 from tests.support.runs import Recorded, chained, init_of, parts_of, plan_of, start_of, whole_run
-
-
-def folded(entries: list[Entry]) -> RunModel:
-    model = RunModel()
-    for entry, entry_id in chained(entries):
-        model.apply(entry, entry_id)
-    return model
 
 
 def listed(model: RunModel, rung: str) -> list[int]:
     playlist = model.playlist(rung)
     return [segment.msn for segment in playlist.segments] if playlist else []
-
-
-def read(model: RunModel, rung: str) -> ReadPlaylist:
-    playlist = model.playlist(rung)
-    assert playlist is not None
-    return read_playlist(media_playlist(playlist))
 
 
 def texts(model: RunModel) -> dict[str, str]:

@@ -11,7 +11,6 @@ from headrace.core.hls.dates import iso_8601
 from headrace.core.hls.listing import MediaPlaylist
 from headrace.core.hls.playlist import RunModel
 from headrace.core.hls.render import date_ms, media_playlist
-from tests.support.playlists import read_playlist
 from tests.support.runs import chained, init_of, parts_of, plan_of, whole_run
 
 
@@ -77,17 +76,6 @@ def test_a_media_playlist_reads_as_the_specification_writes_it() -> None:
     assert media_playlist(ended) == head + last[0] + last[1] + rest + last[2] + "#EXT-X-ENDLIST\n"
 
 
-def test_the_version_is_the_lowest_that_knows_map() -> None:
-    playlist = playlist_of(whole_run(plan_of(), 1), "audio")
-    assert read_playlist(media_playlist(playlist)).tags["#EXT-X-VERSION"] == "6"
-
-
-def test_a_sliding_playlist_has_no_type_and_no_end() -> None:
-    text = media_playlist(playlist_of(whole_run(plan_of(), 3), "audio"))
-    assert "PLAYLIST-TYPE" not in text
-    assert "ENDLIST" not in text
-
-
 def test_passthrough_never_promises_independent_segments() -> None:
     for profile, promised in (("passthrough", False), ("source+auto", True), ("auto", True)):
         plan = plan_of(profile)
@@ -96,24 +84,10 @@ def test_passthrough_never_promises_independent_segments() -> None:
             assert ("#EXT-X-INDEPENDENT-SEGMENTS" in text) == promised
 
 
-def test_a_playlist_is_plain_ascii_without_control_characters() -> None:
-    text = media_playlist(playlist_of(whole_run(plan_of(), 3), "audio"))
-    assert text.isascii()
-    assert all(character == "\n" or character.isprintable() for character in text)
-    assert not text.startswith("\ufeff")
-
-
 def test_counters_stand_before_the_first_segment_and_discontinuity_sequence_always() -> None:
     text = media_playlist(playlist_of(whole_run(plan_of(), 3), "audio"))
     first = text.index("#EXTINF")
     assert text.index("#EXT-X-MEDIA-SEQUENCE:") < text.index("#EXT-X-DISCONTINUITY-SEQUENCE:") < first
-
-
-def test_dates_and_target_durations_are_the_same_in_all_renditions() -> None:
-    plan = plan_of()
-    read = [read_playlist(media_playlist(playlist_of(whole_run(plan, 5), rung))) for rung in plan.rung_names]
-    assert len({tuple((s.msn, s.date, s.extinf) for s in each.segments) for each in read}) == 1
-    assert len({tuple(each.tags.items()) for each in read}) == 1
 
 
 def test_a_query_is_repeated_on_every_uri() -> None:
