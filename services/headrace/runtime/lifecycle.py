@@ -5,6 +5,7 @@ port that cannot be had is one sentence, not a traceback. Neighbours: `http` ser
 """
 
 import asyncio
+import gc
 import os
 import resource
 import signal
@@ -16,6 +17,7 @@ import uvloop
 from headrace.core.errors import HeadraceError
 
 SECOND_SIGNAL_EXIT = 130
+OBJECTS_BETWEEN_COLLECTIONS = 50_000  # a thousand requests that wait are as many, and none of them is a cycle
 
 
 class CannotStart(HeadraceError):
@@ -31,6 +33,8 @@ def run_until_signalled(main: Callable[[asyncio.Event], Awaitable[None]]) -> Non
     """
     _, most_files = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most_files, most_files))
+    gc.freeze()  # what has been imported stays: no collection need walk through it
+    gc.set_threshold(OBJECTS_BETWEEN_COLLECTIONS)
 
     async def with_signals() -> None:
         stopping = asyncio.Event()
