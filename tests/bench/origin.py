@@ -12,7 +12,6 @@ import re
 import subprocess
 import sys
 import tempfile
-import time
 import urllib.request
 from collections import defaultdict
 from pathlib import Path
@@ -100,14 +99,15 @@ def wakes(folder: Path, coding: str) -> dict[str, float]:
         paths = [f"{RUN_PATH}/{rung}/index.m3u8" for rung in PLAN.rung_names]
         first = max(map(int, re.findall(r'"(\d+)\.', read(f"{url}{paths[0]}").decode()))) + 1
         arguments = [url.rpartition(":")[2], str(PLAYERS), str(PLAY_S), coding, str(first), str(result), *paths]
-        before_s, began_s = used_cpu_s(live.pid), time.monotonic()
+        before_s = used_cpu_s(live.pid)
         command = [*on_core(1), sys.executable, "-m", "tests.bench.origin_players", *arguments]
         subprocess.run(command, check=True, timeout=PLAY_S + 30)
-        busy = (used_cpu_s(live.pid) - before_s) / (time.monotonic() - began_s)
+        used_s = used_cpu_s(live.pid) - before_s
         appends = re.findall(r"^appended (\S+) (\d+) (\d+) (\S+)$", live.output, re.M)
     appended_s = {(PLAN.rung_names.index(rung), int(msn), int(part)): float(at) for rung, msn, part, at in appends}
     rounds: dict[tuple[int, int], list[float]] = defaultdict(list)
-    for line in result.read_text().splitlines():
+    seen = result.read_text().splitlines()
+    for line in seen:
         playlist, msn, part, asked_s, arrived_s = line.split()
         at_s = appended_s[int(playlist), int(msn), int(part)]
         if float(asked_s) < at_s:
@@ -120,7 +120,7 @@ def wakes(folder: Path, coding: str) -> dict[str, float]:
         "p50_ms": delays_ms[len(delays_ms) // 2],
         "p99_ms": delays_ms[math.ceil(0.99 * len(delays_ms)) - 1],
         "rounds": float(len(whole)),
-        "cpu_percent": 100 * busy,
+        "cpu_us": 1e6 * used_s / len(seen),
     }
 
 
