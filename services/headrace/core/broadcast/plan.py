@@ -18,6 +18,7 @@ FOLD_VERSION = 1  # how origins turn entries into playlists; raised when that ch
 PRESET = "veryfast"
 AAC_RATE = 48_000
 AAC_SAMPLES = 1024
+AAC_GRID = 1  # odd, as all counts of sound are: no access unit ends exactly where a segment does (docs/adr/0009)
 GRID_SLACK = 250 * TICKS_PER_MS  # a source GOP this much shorter than D still makes a segment
 SLOW_RATE = Fraction(18)  # below this rate parts of a third of a second hold too few frames
 LONGEST_PART_S = Fraction(1)
@@ -225,7 +226,7 @@ def _audio(profile: Profile, source: Source, *, encodes: bool) -> AudioRung | No
             AAC_RATE,
             min(audio.channels, 2),
             AAC_SAMPLES,
-            0,
+            AAC_GRID,
             profile.audio_kbps,
         )
     return AudioRung("audio", audio.sample_rate, audio.channels, audio.frame_samples, audio.grid, 0)

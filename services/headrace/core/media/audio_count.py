@@ -1,7 +1,8 @@
 """Counts audio samples; the clock beside them is watched, not read.
 
 Law: milliseconds cannot place a sample, so access units follow each other without a seam. Only a steady drift is taken
-out, 16 samples at a time, and only a true hole makes time jump.
+out, 16 samples at a time, and only a true hole makes time jump. Counts are odd, so that at 48 kHz no access unit starts
+or ends exactly on a millisecond, where a segment may end: hls.js would stall there (docs/adr/0009).
 """
 
 from collections import deque
@@ -36,7 +37,7 @@ class AudioCount:
 
     def place(self, at_ms: int) -> Counted | None:
         """The unit that the clock puts at `at_ms` on the timeline; None where that is before 0."""
-        told = round(at_ms * self.rate / 1000)
+        told = round(at_ms * self.rate / 1000) | 1
         jump = False
         if self._next is None:
             if told < 0:

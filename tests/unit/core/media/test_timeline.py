@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from headrace.core.media import Kind, Timeline, ticks_from_ns
+from headrace.core.media.audio_count import AudioCount
 
 
 def started(at_ms: int = 1000, composition_ms: int = 80) -> Timeline:
@@ -36,14 +37,22 @@ def test_audio_before_the_first_keyframe_is_dropped() -> None:
     assert timeline.audio(149, b"a") is None
     first = timeline.audio(150, b"a")
     assert first is not None
-    assert (first.kind, first.sample, first.pts) == (Kind.AUDIO, 0, 0)
+    assert (first.kind, first.sample, first.pts) == (Kind.AUDIO, 1, 1)
 
 
 def test_audio_is_counted_whatever_the_milliseconds_say() -> None:
     timeline = started(1000, 0)
     frames = [timeline.audio(1000 + int(i * 1024 / 48) + (i % 3), b"a") for i in range(2000)]
-    assert [f.sample for f in frames if f] == [1024 * i for i in range(2000)]
+    assert [f.sample for f in frames if f] == [1 + 1024 * i for i in range(2000)]
     assert not any(f.jump for f in frames if f)
+
+
+@given(st.integers(0, 10**8))
+def test_no_access_unit_starts_on_a_millisecond(at_ms: int) -> None:
+    counted = AudioCount(48_000, 1024).place(at_ms)
+    assert counted is not None
+    assert counted.sample % 48 != 0
+    assert all((counted.sample + 1024 * k) % 48 for k in range(3))  # 1024 * 3 is a whole number of milliseconds
 
 
 def test_a_clock_that_drifts_is_followed_16_samples_at_a_time() -> None:
