@@ -216,6 +216,7 @@ class _Reader:
         return int(self.tags["#EXT-X-MEDIA-SEQUENCE"]) + len(self.segments)
 
     def _segment(self, uri: str) -> ListedSegment:
+        assert self.map, "a segment without an init section"
         discontinuity = int(self.tags["#EXT-X-DISCONTINUITY-SEQUENCE"]) + self.broken
         return ListedSegment(
             self._msn, uri, self.now["extinf"], self.now["date"], self.map, discontinuity, self.now["gap"] == "yes"

@@ -54,7 +54,7 @@ def test_the_part_target_has_room_for_a_whole_part_and_an_access_unit(profile: s
 
 def test_part_target_and_part_hold_back_never_change() -> None:
     """RFC 8216bis §6.2.1 lists them among nothing that may; AVPlayer refuses the change."""
-    plan = plan_of(window_s=20)
+    plan = plan_of("passthrough", window_s=20)
     model = RunModel()
     seen = set()
     other_build = [init_of(plan, rung, "other build") for rung in plan.rung_names]

@@ -72,6 +72,37 @@ def test_the_variant_nearest_to_two_megabits_comes_first_and_the_rest_falls() ->
     assert len(means) > 2
 
 
+@pytest.mark.parametrize("audio", [False, True])
+@pytest.mark.parametrize("profile", ["auto", "passthrough", "source+auto"])
+def test_every_variant_says_its_codecs_size_rate_range_captions_and_both_bandwidths(profile: str, audio: bool) -> None:
+    """Apple's authoring specification, 9.1, 9.2, 9.14, 9.15; captions are NONE in all variants or in no one."""
+    plan = plan_of(profile, audio=audio)
+    found = variants(text_of(plan))
+    assert len(found) == len(plan.video)
+    for variant in found:
+        rung = next(rung for rung in plan.video if variant["URI"] == f"{rung.name}/index.m3u8")
+        assert variant["CODECS"].split(",") == ["avc1.64001f", "mp4a.40.2"][: 1 + audio]
+        assert variant["RESOLUTION"] == f"{rung.width}x{rung.height}"
+        assert Fraction(variant["FRAME-RATE"]) == rung.frame_rate
+        assert (variant["VIDEO-RANGE"], variant["CLOSED-CAPTIONS"]) == ("SDR", "NONE")
+        assert int(variant["BANDWIDTH"]) >= int(variant["AVERAGE-BANDWIDTH"]) > 0
+
+
+@pytest.mark.parametrize("profile", ["passthrough", "source+auto"])
+def test_a_passed_through_rung_is_measured_together_with_the_sound_that_plays_with_it(profile: str) -> None:
+    """Apple's authoring specification, 9.13: the largest sum of peaks over what plays together."""
+    plan = plan_of(profile)
+    model = RunModel.read([], chained(whole_run(plan, 3)))
+    together = [model.segment(rung, 2) for rung in ("source", "audio")]
+    text = multivariant(model)
+    assert text is not None
+    (own,) = [int(v["BANDWIDTH"]) for v in variants(text) if v["URI"].startswith("source/")]
+    listed = sum(
+        Fraction(8 * s.size * TICKS_PER_S, s.end - s.start) for p in playlists.values() if p for s in p.segments[:1]
+    )
+    assert own >= listed
+
+
 def test_a_run_without_sound_has_no_audio_group_and_no_audio_codec() -> None:
     text = text_of(plan_of(audio=False))
     assert "AUDIO" not in text

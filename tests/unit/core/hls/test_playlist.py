@@ -75,6 +75,21 @@ def test_segments_leave_all_renditions_in_one_step_once_the_last_rendition_can_s
     assert {tuple(listed(model, rung)) for rung in plan.rung_names} == {tuple(range(1, 11))}
 
 
+def test_what_the_log_forgot_before_its_time_is_listed_no_more_and_cannot_be_had() -> None:
+    plan = plan_of(window_s=20)
+    model = folded(whole_run(plan, 9))
+    version = model.version
+    model.forget(0)
+    assert model.version == version
+    model.forget(3)
+    assert model.version > version
+    assert {tuple(listed(model, rung)) for rung in plan.rung_names} == {tuple(range(3, 9))}
+    assert model.segment("audio", 2) is None
+    assert read(model, "audio").media_sequence == 3
+    model.forget(2)
+    assert listed(model, "audio")[0] == 3
+
+
 def test_an_open_segment_of_one_rendition_does_not_hold_the_others_back_at_the_end() -> None:
     plan = plan_of()
     entries = whole_run(plan, 2)
