@@ -1,6 +1,6 @@
 """Debian's Chromium, driven by playwright, with an eye on a page's video element."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -65,16 +65,27 @@ class Tab:
 
 
 @contextmanager
-def browse(url: str) -> Iterator[Tab]:
-    """A Chromium with one page at `url`."""
+def chromium() -> Iterator[Callable[[str], Tab]]:
+    """A Chromium; calling it with an address opens a page of its own there."""
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, headless=True, args=FLAGS)
-        try:
+
+        def opened(url: str) -> Tab:
             page = browser.new_page(viewport={"width": 1280, "height": 900})
             tab = Tab(page)
             page.on("pageerror", lambda error: tab.complaints.append(str(error)))
             page.on("console", lambda said: tab.complaints.extend([said.text] if said.type == "error" else []))
             page.goto(url)
-            yield tab
+            return tab
+
+        try:
+            yield opened
         finally:
             browser.close()
+
+
+@contextmanager
+def browse(url: str) -> Iterator[Tab]:
+    """A Chromium with one page at `url`."""
+    with chromium() as opened:
+        yield opened(url)
