@@ -70,12 +70,14 @@ class Reading:
 
     `whole`: the cursor was not found in the log, so `entries` is the entire window, and `head` the run's RunStart and
     each rung's current Init; the reader goes back to the last entry that it shares with it. `cursor`: after it.
+    `oldest`: the MSN below which the log has forgotten every segment; it may be within the plan's window.
     """
 
     entries: tuple[Published, ...]
     cursor: Cursor
     whole: bool = False
     head: tuple[Entry, ...] = ()
+    oldest: int = 0
 
 
 class LogError(HeadraceError):
@@ -157,7 +159,10 @@ class Entries(Protocol):
         """Published entries after `cursor`. Raises NoRun."""
 
     def follow(self, run: RunId, cursor: Cursor) -> AsyncIterator[Reading]:
-        """`read` now, and again whenever something was published. Ends after the Reading that holds `End`."""
+        """`read` now, and again whenever something was published, or forgotten before its time.
+
+        Ends after the Reading that holds `End`.
+        """
 
     async def set_current(self, stream: StreamId, run: RunId) -> None:
         """`run` is the stream's newest."""

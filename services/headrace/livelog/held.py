@@ -64,6 +64,7 @@ class HeldRun:
         self._whole: dict[str, int] = {}  # each rung's newest MSN that is published whole
         self._segments: deque[tuple[int, int, int]] = deque()  # MSN, start, end; published whole in some rung
         self._longest = 0
+        self._oldest = 0  # every segment below this MSN is forgotten
 
     # What writers do
 
@@ -126,9 +127,9 @@ class HeldRun:
         entries = tuple(r.published for r in islice(self._records, skip, self._published - self._trimmed.n))
         after = Cursor(entries[-1].n, entries[-1].id) if entries else _START if whole else cursor
         if not whole:
-            return Reading(entries, after)
+            return Reading(entries, after, oldest=self._oldest)
         head = (self._start,) if self._start else ()
-        return Reading(entries, after, whole=True, head=(*head, *self._inits.values()))
+        return Reading(entries, after, whole=True, head=(*head, *self._inits.values()), oldest=self._oldest)
 
     def part(self, rung: str, msn: int, part: int, encoder: str) -> bytes | None:
         """A published part's bytes."""
@@ -150,8 +151,8 @@ class HeldRun:
     def shrink(self) -> None:
         """Forget the oldest segment of every rung."""
         self._segments.popleft()
-        oldest = self._segments[0][0]
-        while self._trimmed.n < self._published and not _needed(self._records[0].published.entry, oldest):
+        self._oldest = self._segments[0][0]
+        while self._trimmed.n < self._published and not _needed(self._records[0].published.entry, self._oldest):
             record = self._records.popleft()
             entry = record.published.entry
             if isinstance(entry, Part):

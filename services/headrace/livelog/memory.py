@@ -103,9 +103,9 @@ class MemoryLog:
         reading = self._found(run).read(cursor)
         while True:
             yield reading
-            cursor = reading.cursor
+            cursor, oldest = reading.cursor, reading.oldest
             # Nothing can be published between a look and the wait after it: neither gives way to another task.
-            while (reading := self._found(run).read(cursor)).cursor == cursor:
+            while ((reading := self._found(run).read(cursor)).cursor, reading.oldest) == (cursor, oldest):
                 if self._found(run).end_published:
                     return
                 await self._changed[run].wait()
@@ -132,13 +132,14 @@ class MemoryLog:
     def _shrink(self) -> None:
         """Above the bound make room where the windows are longest."""
         while self.held_bytes > self.max_bytes:
-            longest = max(self._runs.values(), key=lambda held: held.duration)
+            run, longest = max(self._runs.items(), key=lambda item: item[1].duration)
             if not longest.duration:
                 return
             before = longest.held_bytes
             longest.shrink()
             self._count(longest.held_bytes - before)
             metrics.SHRUNK_SEGMENTS.inc()
+            self._wake(run)
             _shrunk({"held_bytes": self.held_bytes, "runs": len(self._runs)})
 
     def _forget(self, run: RunId) -> None:

@@ -56,6 +56,7 @@ class FollowedRun:
         else:
             for entry, entry_id in entries:
                 self.model.apply(entry, entry_id)
+        self.model.forget(reading.oldest)
         self.cursor = reading.cursor
         self.read = True
         if (self.model, self.model.version) != (model, version):

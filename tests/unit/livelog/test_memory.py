@@ -116,6 +116,16 @@ async def test_a_reader_in_a_window_that_shrank_begins_anew() -> None:
     assert (await log.read(RunId("run"), Cursor(at.n, at.id))).entries == reading.entries[1:]
 
 
+async def test_who_follows_hears_what_was_forgotten_for_want_of_memory() -> None:
+    log = MemoryLog(max_bytes=await bytes_of_segments(20))
+    quiet = log.follow((await filled(log, "quiet", 16)).run, START)
+    assert (await next_of(quiet)).oldest == 0
+    await filled(log, "growing", 12)
+    reading = await next_of(quiet)
+    assert reading.entries == ()
+    assert reading.oldest == (await msns(log, RunId("quiet")))[0] > 0
+
+
 async def test_a_reader_at_the_edge_of_what_was_forgotten_goes_on() -> None:
     log, unforgotten = MemoryLog(), MemoryLog()
     await filled(log, "run", 41)

@@ -71,6 +71,31 @@ async def test_an_origin_that_comes_late_says_the_same_and_every_listed_segment_
             origin.stop()
 
 
+async def test_a_log_without_room_for_the_window_lists_what_it_holds_on_every_origin() -> None:
+    log = MemoryLog(max_bytes=200_000)
+    await log.takeover(RUN, CLAIM, 0, open_new=True)
+    await log.set_current(StreamId("s1"), RUN)
+    writer = Writer(log)
+    await writer.append(*start_of(PLAN))
+    early, late = (build(OriginSettings(), log=log) for _ in range(2))
+    async with asyncio.timeout(10), asyncio.TaskGroup() as group:
+        for origin in (early, late):
+            group.create_task(origin.run())
+        for msn in range(30):
+            await writer.segment(msn)
+            if msn == 0:
+                await texts(early)
+        assert await texts(early) == await texts(late)
+        for rung in PLAN.rung_names:
+            listing = read_playlist((await ask(early.http_app, f"{BASE}/{rung}/index.m3u8")).body.decode())
+            assert 6 <= len(listing.segments) < 20
+            assert listing.segments[-1].msn == 29
+            for segment in listing.segments:
+                assert (await ask(early.http_app, f"{BASE}/{rung}/{segment.uri}")).status == 200
+        for origin in (early, late):
+            origin.stop()
+
+
 async def test_a_run_that_ended_before_it_began_has_nothing_to_see() -> None:
     log = MemoryLog()
     await log.takeover(RUN, CLAIM, 0, open_new=True)

@@ -4,9 +4,9 @@ Law: a pure function of the entries: equal entries give equal playlists on every
 as long as the log still holds the window. Nothing is listed before one segment is whole in all renditions; from then on
 each lists a part, and a segment with its last part, as soon as it is published. Segments leave all renditions in the
 same step: while what stays is at least the plan's window, three target durations, and six segments long. They linger
-four target durations longer, unlisted, for players that still ask. Source: RFC 8216bis §6.2.1, §6.2.2; Apple's
-authoring specification 8.11, 8.15. Neighbours: `rendition` is one rung's share, `listing` has the values, `render` the
-text.
+four target durations longer, unlisted, for players that still ask; those that the log had no room for leave at once.
+Source: RFC 8216bis §6.2.1, §6.2.2; Apple's authoring specification 8.11, 8.15. Neighbours: `rendition` is one rung's
+share, `listing` has the values, `render` the text.
 """
 
 from collections.abc import Iterable, Sequence
@@ -65,6 +65,15 @@ class RunModel:
                 self.version += 1
                 for rendition in self._renditions.values():
                     rendition.close()
+
+    def forget(self, below_msn: int) -> None:
+        """The log has no segment below an MSN any more: none is listed, though its time has not come."""
+        if self._first is None or below_msn <= self._first:
+            return
+        self._first = min(below_msn, self._last)
+        self.version += 1
+        for rendition in self._renditions.values():
+            rendition.forget(self._first, rendition.segments[-1].end)
 
     @property
     def rungs(self) -> tuple[str, ...]:
