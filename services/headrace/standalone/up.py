@@ -15,6 +15,7 @@ from pydantic import SecretStr
 from headrace.control import service as control_service
 from headrace.edge import service as edge_service
 from headrace.livelog.memory import MemoryLog
+from headrace.livelog.settings import LogSettings
 from headrace.origin import service as origin_service
 from headrace.runtime.aio.tasks import task_group
 from headrace.runtime.http import serve_http
@@ -63,7 +64,7 @@ async def _up(
     http_url = f"http://{Address(public_host(settings.http.host), http_sock.getsockname()[1])}"
     control_target, transcoder_target = f"unix:{sockets}/control", f"unix:{sockets}/transcoder"
 
-    log = MemoryLog()
+    log = MemoryLog(LogSettings().log_bytes)
     edge = edge_service.build(
         edge_service.EdgeSettings(
             rtmp_host=settings.rtmp.host, rtmp_port=settings.rtmp.port, control_target=control_target
