@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from headrace.runtime import http
+from headrace.runtime.direct import Answer, Later, head
 from headrace.runtime.http import MAX_HEAD_BYTES, Limits, serve_http
 from headrace.runtime.lifecycle import listen_tcp
 
@@ -30,8 +31,38 @@ async def app(scope: Any, receive: Any, send: Any) -> None:
     await send({"type": "http.response.body", "body": body})
 
 
+class Directly:
+    """The same by the shorter way; what it has answered is counted. `/asgi` has no other face."""
+
+    def __init__(self) -> None:
+        self.answered = 0
+
+    def direct(self, scope: Any) -> Answer | Later | None:
+        if scope["path"] == "/asgi":
+            return None
+        if scope["path"] == "/broken":
+            return self._broken
+        self.answered += 1
+        body = bytes(LARGE) if scope["path"] == "/large" else b"ok"
+        answer = Answer(head(200, ((b"content-length", str(len(body)).encode()),)), body)
+        if scope["path"] != "/slow":
+            return answer
+
+        async def later() -> Answer:
+            await asyncio.sleep(1.6)
+            return answer
+
+        return later
+
+    async def _broken(self) -> Answer:
+        raise ValueError("on purpose")
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        await app(scope, receive, send)
+
+
 @asynccontextmanager
-async def serving(limits: Limits) -> AsyncIterator[Connect]:
+async def serving(limits: Limits, app: Any = app) -> AsyncIterator[Connect]:
     sock = listen_tcp("127.0.0.1", 0, "HTTP")
     port = sock.getsockname()[1]
     opened: list[asyncio.StreamWriter] = []
@@ -52,10 +83,20 @@ async def serving(limits: Limits) -> AsyncIterator[Connect]:
 
 
 @pytest.fixture
-async def connect(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Connect]:
+def directly() -> Directly:
+    return Directly()
+
+
+@pytest.fixture(params=["asgi", "direct"])
+async def connect(
+    request: pytest.FixtureRequest, directly: Directly, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[Connect]:
     monkeypatch.setattr(http, "LOOK_S", 0.05)
-    async with serving(SHORT) as made:
+    async with serving(SHORT, directly if request.param == "direct" else app) as made:
         yield made
+
+
+only_direct = pytest.mark.parametrize("connect", ["direct"], indirect=True)
 
 
 async def closed_after_s(reader: asyncio.StreamReader) -> float:
@@ -100,6 +141,53 @@ async def test_pipelined_requests_are_answered(connect: Connect) -> None:
     writer.write(GET.replace(b"/ ", b"/slow ") + GET)
     for _ in range(2):
         assert b"200 OK" in await reader.readuntil(b"ok")
+
+
+@only_direct
+async def test_a_whole_answer_has_a_date_and_leaves_the_connection_open(connect: Connect) -> None:
+    reader, writer = await connect()
+    for path in (b"/", b"/slow", b"/asgi"):
+        writer.write(GET.replace(b"/", path, 1))
+        answer = await reader.readuntil(b"\r\n\r\nok")
+        assert answer.startswith(b"HTTP/1.1 200 OK\r\n")
+        assert answer.count(b"\r\ndate: ") == answer.count(b"\r\ncontent-length: 2\r\n") == 1
+        assert b"connection:" not in answer
+
+
+@only_direct
+@pytest.mark.parametrize("path", [b"/", b"/slow"])
+@pytest.mark.parametrize("asked", [b"GET %s HTTP/1.0\r\n\r\n", b"GET %s HTTP/1.1\r\nConnection: close\r\n\r\n"])
+async def test_a_whole_answer_is_the_last_where_the_client_wants_it(
+    connect: Connect, path: bytes, asked: bytes
+) -> None:
+    reader, writer = await connect()
+    writer.write(asked % path)
+    answer = await reader.read()
+    assert b"\r\nconnection: close\r\n" in answer
+    assert answer.endswith(b"\r\n\r\nok")
+
+
+@only_direct
+async def test_what_fails_while_it_is_waited_for_is_500(connect: Connect) -> None:
+    reader, writer = await connect()
+    writer.write(GET.replace(b"/", b"/broken", 1))
+    assert b"500 Internal Server Error" in await reader.read()
+
+
+async def test_what_waits_behind_a_slow_one_is_answered_in_order_however_much(connect: Connect) -> None:
+    reader, writer = await connect()
+    writer.write(GET.replace(b"/", b"/slow", 1) + 1500 * GET + GET.replace(b"HTTP/1.1", b"HTTP/1.0"))
+    assert (await reader.read()).count(b"200 OK") == 1502
+
+
+@only_direct
+async def test_a_client_that_asks_much_and_reads_nothing_is_answered_no_further(
+    connect: Connect, directly: Directly
+) -> None:
+    _, writer = await connect()
+    writer.write(100 * GET.replace(b"/", b"/large", 1))
+    await asyncio.sleep(0.3)
+    assert 1 <= directly.answered <= 2
 
 
 async def test_a_client_that_does_not_read_is_cut_and_a_slow_one_is_not(connect: Connect) -> None:
