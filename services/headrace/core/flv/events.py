@@ -1,10 +1,12 @@
 """What an audio or video message says, as typed events.
 
 Law: an event carries only what is new in it; payloads stay opaque, and times are relative to the message's timestamp.
-Neighbours: `video` and `audio` translate between events and tag bodies.
+Neighbours: `video` and `audio` translate between events and tag bodies; media data are tuples because every frame
+passes here.
 """
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,8 +16,7 @@ class VideoConfig:
     config: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class VideoData:
+class VideoData(NamedTuple):
     """One H.264 access unit of length-prefixed NAL units, shown `cts_ms` milliseconds (signed) after its DTS.
 
     `keyframe` is what the encoder claims.
@@ -38,8 +39,7 @@ class AudioConfig:
     config: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class AudioData:
+class AudioData(NamedTuple):
     """One AAC access unit without ADTS header."""
 
     data: bytes

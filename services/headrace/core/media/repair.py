@@ -39,6 +39,9 @@ class Clock:
         if track.last is None:
             track.offset = self._newest_offset
         at = raw + track.offset
+        if track.last is not None and -JUMP_MS <= at - track.last <= JUMP_MS:  # every message but a few
+            track.last = at
+            return at
         known = [last for last in (track.last, other.last) if last is not None]
         # A track that paused comes back beside the other one; only what is far from both was set anew.
         if known and _far(at, known):

@@ -94,8 +94,8 @@ class ChunkReader:
                 stream = self._read_header()
                 if stream is None:
                     return None
-                if stream.length == 0:
-                    return Message(stream.type, stream.stream_id, stream.timestamp, b"")
+                if stream.left == stream.length and (whole := self._take_whole(stream)) is not None:
+                    return Message(stream.type, stream.stream_id, stream.timestamp, whole)
                 self._current = stream
                 self._chunk_left = min(stream.left, self.chunk_size)
             if self._read_payload(stream):
@@ -104,17 +104,34 @@ class ChunkReader:
             if self._position == len(self._data):
                 return None
 
+    def _take_whole(self, stream: _ChunkStream) -> bytes | None:
+        """The message that begins here if all of it is, in a row of this stream's own chunks: so most come."""
+        data, position, length, size = self._data, self._position, stream.length, self.chunk_size
+        heads = (length - 1) // size if length else 0
+        end = position + length + heads
+        if end > len(data):
+            return None
+        if heads == 0:
+            payload = data[position:end]
+        else:
+            # The continuation headers lie at a fixed stride, so that one slice deletion takes them out.
+            if heads > _RUN_CHUNKS or stream.extension or data[position + size : end : size + 1] != stream.head * heads:
+                return None
+            run = bytearray(memoryview(data)[position:end])
+            del run[size :: size + 1]
+            payload = bytes(run)
+        self._position = end
+        stream.left = 0
+        return payload
+
     def _read_payload(self, stream: _ChunkStream) -> bool:
         """Take what is there of the current chunk, or of a run of them. True when the message is whole."""
         data, position, left, size = self._data, self._position, stream.left, self.chunk_size
         partial = stream.partial
         if partial is None:
-            if self._chunk_left == stream.length and len(data) - position >= stream.length:
-                return True  # the usual sound message: one chunk, all here; `_finish` cuts it out
             self._reserved += stream.length
             partial = stream.partial = bytearray()
-        # A run: chunks that are wholly here and are followed by this stream's own continuation header. Those headers
-        # then lie at a fixed stride and one slice deletion takes them out.
+        # A run: chunks that are wholly here and are followed by this stream's own continuation header.
         if self._chunk_left == size < left and stream.head and not stream.extension:
             stride = size + 1
             while (count := min((len(data) - position) // stride, (left - 1) // size, _RUN_CHUNKS)) > 0:
@@ -140,13 +157,7 @@ class ChunkReader:
     def _finish(self, stream: _ChunkStream) -> bytes:
         """The payload of the message that just became whole."""
         partial = stream.partial
-        self._current = None
-        stream.left = 0
-        if partial is None:
-            end = self._position + stream.length
-            payload = self._data[self._position : end]
-            self._position = end
-            return payload
+        assert partial is not None
         stream.partial = None
         self._reserved -= stream.length
         return bytes(partial)
@@ -179,7 +190,7 @@ class ChunkReader:
         position += _HEADER_BYTES[form]
         if position > end:
             return None
-        time = int.from_bytes(data[fields : fields + 3], "big")
+        time = data[fields] << 16 | data[fields + 1] << 8 | data[fields + 2]
         extension = b""
         if time == EXTENDED:
             if position + 4 > end:
@@ -195,7 +206,7 @@ class ChunkReader:
         elif stream.left:
             self._drop(stream)  # a new header in mid-message: the sender has given the old one up
         if form < 2:
-            stream.length = int.from_bytes(data[fields + 3 : fields + 6], "big")
+            stream.length = data[fields + 3] << 16 | data[fields + 4] << 8 | data[fields + 5]
             stream.type = data[fields + 6]
         if form == 0:
             stream.stream_id = int.from_bytes(data[fields + 7 : fields + 11], "little")

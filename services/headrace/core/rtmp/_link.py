@@ -55,7 +55,8 @@ class Link:
     def receive(self, data: bytes, now_ms: int) -> None:
         """Take bytes from the peer. Raises RtmpError if they are another protocol."""
         self.now_ms = now_ms
-        self._check()
+        if self.error is not None:
+            raise self.error
         self._received += len(data)  # from the first byte of the handshake, as encoders count
         if self.open:
             self.reader.feed(data)
@@ -78,7 +79,8 @@ class Link:
 
         Raises RtmpError, RtmpLimitExceeded.
         """
-        self._check()
+        if self.error is not None:
+            raise self.error
         try:
             while (message := self.reader.next_message()) is not None:
                 self.idle_messages += 1
@@ -108,10 +110,6 @@ class Link:
         """Ask the peer for a sign of life. Only the last ping's pong counts."""
         self._ping_sent_ms = now_ms
         self.control(m.USER_CONTROL, m.user_control(m.PING_REQUEST, now_ms & 0xFFFFFFFF))
-
-    def _check(self) -> None:
-        if self.error is not None:
-            raise self.error
 
     def _obey(self, message: Message) -> None:
         if message.type == m.USER_CONTROL:

@@ -32,6 +32,7 @@ from headrace.core.rtmp.events import (
 from headrace.core.rtmp.limits import DEFAULT_LIMITS, OUT_CHUNK_BYTES, Limits
 from headrace.core.rtmp.target import parse_publish_target
 
+COMMANDS = (m.COMMAND, m.COMMAND_AMF3)
 COMMAND_CSID, STATUS_CSID = 3, 5
 
 
@@ -185,8 +186,7 @@ class ServerConnection:
     def _receive(self, message: Message) -> ServerEvent | None:
         """One message: a media event at once, anything else through the queue of events."""
         kind, stream_id, timestamp, payload = message
-        is_command = kind in (m.COMMAND, m.COMMAND_AMF3)
-        if not is_command:
+        if kind not in COMMANDS:
             stream = self._streams.get(stream_id)
             if stream is not None and stream.phase is Phase.LIVE:
                 self._link.idle_messages = 0
