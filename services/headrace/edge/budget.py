@@ -14,6 +14,7 @@ class Budget:
     def __init__(self, max_bytes: int) -> None:
         self.max_bytes = max_bytes
         self.held_bytes = 0
+        metrics.HELD.set_function(lambda: self.held_bytes)
 
     @property
     def admits(self) -> bool:
@@ -23,4 +24,3 @@ class Budget:
     def hold(self, size: int) -> None:
         """Count `size` more bytes (fewer, if negative)."""
         self.held_bytes += size
-        metrics.HELD.set(self.held_bytes)

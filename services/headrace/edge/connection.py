@@ -16,6 +16,7 @@ from headrace.core import rtmp
 from headrace.core.errors import HeadraceError, RemoteProtocolError
 from headrace.edge import metrics
 from headrace.edge.budget import Budget
+from headrace.edge.pace import Pace
 from headrace.edge.session import How, Session
 from headrace.edge.settings import EdgeSettings
 from headrace.runtime.aio.clock import monotonic_ms
@@ -26,6 +27,7 @@ FIRST_MEDIA_MS = 20_000  # between the accepted publish and its first media
 MEDIA_IDLE_MS = 10_000  # without media after that: the encoder is gone, though its socket is not
 QUIET_MS = 30_000  # a connection whose publish is over may begin another
 UNREAD_MS = 10_000  # an encoder that does not read our answers
+READ_ON_BYTES = 65_536  # in one read: there is more behind it
 EVENTS_AT_ONCE = 256  # a flood of small messages must not hold up other connections; a read holds about a hundred
 OPEN = 1  # TCP_ESTABLISHED in Linux' tcp_info: the encoder has not closed its end
 CLOSE_AFTER_S = 1.0  # a refused encoder gets this long to read why
@@ -42,6 +44,7 @@ class Parts(Protocol):
     budget: Budget
     control: SessionsClient
     connections: set["Connection"]
+    pace: Pace
 
     def spawn(self, work: Coroutine[Any, Any, None]) -> None:
         """Run a session to its end, apart from all others."""
@@ -59,6 +62,7 @@ class Connection(asyncio.Protocol):
         self._sessions: dict[int, Session] = {}
         self._pausers: set[object] = set()
         self._media_at_ms = monotonic_ms()
+        self._media_came = False  # since the sessions were told
         self._media_seen = False
         self._published = False
         self._bytes = 0
@@ -94,7 +98,13 @@ class Connection(asyncio.Protocol):
         except RemoteProtocolError as error:
             self._close(error.code, error)
             return
-        self._work()
+        # A socket that had much to give is read on, or its rests would bound its rate.
+        if (
+            self._work()
+            and len(data) < READ_ON_BYTES
+            and self._parts.pace.rest(self._rested, len(self._parts.connections))
+        ):
+            self._pause("rest")
 
     def eof_received(self) -> None:
         """The encoder sends no more; the transport closes."""
@@ -189,12 +199,14 @@ class Connection(asyncio.Protocol):
 
     def _take(self, event: rtmp.ServerEvent) -> None:
         match event:
-            case rtmp.VideoReceived(stream_id, timestamp, data):
-                self._saw_media()
+            case rtmp.VideoReceived():
+                stream_id, timestamp, data = event
+                self._media_came = True
                 if (session := self._sessions.get(stream_id)) is not None:
                     session.video(timestamp, data)
-            case rtmp.AudioReceived(stream_id, timestamp, data):
-                self._saw_media()
+            case rtmp.AudioReceived():
+                stream_id, timestamp, data = event
+                self._media_came = True
                 if (session := self._sessions.get(stream_id)) is not None:
                     session.audio(timestamp, data)
             case rtmp.MetadataReceived(stream_id=stream_id, values=values):
@@ -232,12 +244,17 @@ class Connection(asyncio.Protocol):
             if self._sessions.get(session.stream_id) is session:
                 del self._sessions[session.stream_id]
 
-    def _saw_media(self) -> None:
-        self._media_at_ms = monotonic_ms()
-        self._media_seen = True
+    def _settle(self) -> None:
+        """What came is taken: tell the sessions."""
+        self._media_came, self._media_seen, self._media_at_ms = False, True, monotonic_ms()
+        for session in self._sessions.values():
+            session.settle()
 
-    def _work(self) -> None:
-        """Take what is there, but let other connections have their turn."""
+    def _rested(self) -> None:
+        self._resume("rest")
+
+    def _work(self) -> bool:
+        """Take what is there, but let other connections have their turn. Whether there was media."""
         try:
             for _ in range(EVENTS_AT_ONCE):
                 event = self._rtmp.next_event()
@@ -251,8 +268,12 @@ class Connection(asyncio.Protocol):
         except RemoteProtocolError as error:
             self._flush()
             self._close(error.code, error)
-            return
+            return False
+        finally:
+            if media := self._media_came:
+                self._settle()
         self._flush()
+        return media
 
     def _flush(self) -> None:
         data = self._rtmp.data_to_send()

@@ -11,6 +11,7 @@ from typing import Any
 
 from headrace.edge.budget import Budget
 from headrace.edge.connection import Connection
+from headrace.edge.pace import Pace
 from headrace.edge.session import STOP_FLUSH_S
 from headrace.edge.settings import EdgeSettings
 from headrace.runtime.aio.clock import monotonic_ms
@@ -31,6 +32,7 @@ class Listener:
         self.budget = budget
         self.control = control
         self.connections: set[Connection] = set()
+        self.pace = Pace()
         self._sock = sock
         self._sessions: asyncio.TaskGroup | None = None
         self._running: set[asyncio.Task[None]] = set()

@@ -1,10 +1,9 @@
 """Media of one publish: tag bodies in, frames in the replay buffer out.
 
 Law: synchronous and cheap, every frame passes here; what cannot be used is dropped and counted, what cannot be served
-is Refused. Neighbours: `session` owns one, `describe` looks on, `replay` holds the frames.
+is Refused. Frames are counted once a read, in `settle`. Neighbours: `session` owns one, `describe` looks on, `replay`
+holds the frames.
 """
-
-from collections.abc import Callable
 
 from headrace.core import flv
 from headrace.core.broadcast import Profile, Refused, Source
@@ -20,17 +19,17 @@ _AUDIO_FRAMES = metrics.FRAMES.labels("audio")
 
 
 class Publish:
-    """One publisher's media. `on_frame` is called after each frame that was held."""
+    """One publisher's media."""
 
-    def __init__(self, profile: Profile, buffer: ReplayBuffer, on_frame: Callable[[], None]) -> None:
+    def __init__(self, profile: Profile, buffer: ReplayBuffer) -> None:
         self.buffer = buffer
         self.anchor_ms = 0
         self._timeline = Timeline()
         self._describer: Describer | None = Describer(profile)
-        self._on_frame = on_frame
         self._video_config = b""
         self._audio_config = b""
         self._repairs = 0
+        self._pictures = self._sounds = 0  # held since `settle`
         self.furthest = 0
 
     def described(self, *, now: bool = False) -> Source | None:
@@ -54,7 +53,8 @@ class Publish:
         except flv.FlvError:
             return _dropped("unreadable_video")
         match event:
-            case flv.VideoData(keyframe, cts_ms, data):
+            case flv.VideoData():
+                keyframe, cts_ms, data = event
                 if not self._video_config:
                     return _dropped("before_configuration")
                 frame = self._timeline.video(timestamp, cts_ms, keyframe=keyframe, data=data)
@@ -66,7 +66,7 @@ class Publish:
                     if self._describer is not None:
                         self._describer.gops_are_open()
                     return _dropped("before_first_keyframe")
-                _VIDEO_FRAMES.inc()
+                self._pictures += 1
                 self._hold(frame)
             case flv.VideoConfig(config):
                 if self._changed("video", config, self._video_config) and self._describer is not None:
@@ -84,11 +84,11 @@ class Publish:
         except flv.FlvError:
             return _dropped("unreadable_audio")
         match event:
-            case flv.AudioData(data):
-                frame = self._timeline.audio(timestamp, data)
+            case flv.AudioData():
+                frame = self._timeline.audio(timestamp, event.data)
                 if frame is None:
                     return _dropped("before_first_keyframe")
-                _AUDIO_FRAMES.inc()
+                self._sounds += 1
                 self._hold(frame)
             case flv.AudioConfig(config):
                 if self._changed("audio", config, self._audio_config) and self._describer is not None:
@@ -100,15 +100,24 @@ class Publish:
             case flv.Ignored(reason):
                 metrics.NOISE.labels(reason).inc()
 
-    def _hold(self, frame: Frame) -> None:
+    def settle(self) -> bool:
+        """Count what came since the last call. Whether any frame did."""
+        if not (self._pictures or self._sounds):
+            return False
+        _VIDEO_FRAMES.inc(self._pictures)
+        _AUDIO_FRAMES.inc(self._sounds)
+        self._pictures = self._sounds = 0
         if self._timeline.repairs != self._repairs:
             metrics.REPAIRS.inc(self._timeline.repairs - self._repairs)
             self._repairs = self._timeline.repairs
+        return True
+
+    def _hold(self, frame: Frame) -> None:
         if self._describer is not None:
             self._describer.frame(frame)
-        self.furthest = max(self.furthest, frame.pts)
+        if frame.pts > self.furthest:
+            self.furthest = frame.pts
         self.buffer.append(frame)
-        self._on_frame()
 
     def _changed(self, kind: str, config: bytes, known: bytes) -> bool:
         """Whether `config` is new; encoders repeat equal ones. Raises Refused where a run cannot follow a new one."""

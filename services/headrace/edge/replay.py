@@ -29,7 +29,7 @@ class ReplayBuffer:
         self._delta: int | None = None
         self._keyframes: deque[tuple[int, Frame]] = deque()
         self._unsent: deque[Frame] = deque()
-        self._unpublished: deque[tuple[int, int]] = deque()
+        self._unpublished: deque[Frame] = deque()
 
     @property
     def full(self) -> bool:
@@ -58,9 +58,10 @@ class ReplayBuffer:
         size = _size(frame)
         self._count(size)
         self.unpublished_bytes += size
-        self._unpublished.append((frame.pts, size))
+        self._unpublished.append(frame)
         self._unsent.append(frame)
-        self._drop_published()
+        if self.held_bytes > self.max_bytes:
+            self._drop_published()
 
     def take(self, max_bytes: int) -> list[Frame]:
         """The unsent frames, in order, up to `max_bytes` (at least one frame if there is any)."""
@@ -74,8 +75,8 @@ class ReplayBuffer:
 
     def published(self, through: int) -> None:
         """Everything before `through` (ticks) is published."""
-        while self._unpublished and self._unpublished[0][0] < through:
-            self.unpublished_bytes -= self._unpublished.popleft()[1]
+        while self._unpublished and self._unpublished[0].pts < through:
+            self.unpublished_bytes -= _size(self._unpublished.popleft())
         self._drop_published()
 
     def trim(self, durable_through: int) -> None:
@@ -99,9 +100,7 @@ class ReplayBuffer:
 
     def _drop_published(self) -> None:
         """Make room among the published frames: a GOP longer than the bound cannot be kept whole."""
-        if self.held_bytes <= self.max_bytes:
-            return
-        horizon = self._unpublished[0][0] if self._unpublished else math.inf
+        horizon = self._unpublished[0].pts if self._unpublished else math.inf
         for held in (self._video, self._audio):
             while held and self.held_bytes > self.max_bytes and held[0].pts < horizon:
                 frame = held.popleft()

@@ -61,7 +61,10 @@ class How(Enum):
 
 
 class Session:
-    """One publish. The connection calls `metadata`, `video`, `audio` and `over`; `run` is its life."""
+    """One publish. The connection calls `metadata`, `video` and `audio`, `settle` after each read, and `over`.
+
+    `run` is its life.
+    """
 
     def __init__(
         self,
@@ -95,12 +98,18 @@ class Session:
     def video(self, timestamp: int, body: bytes) -> None:
         """A video message arrived."""
         if self._publish is not None and self._how is None:
-            self._media(self._publish.video, timestamp, body)
+            try:
+                self._publish.video(timestamp, body)
+            except Refused as refusal:
+                self._refuse(refusal)
 
     def audio(self, timestamp: int, body: bytes) -> None:
         """An audio message arrived."""
         if self._publish is not None and self._how is None:
-            self._media(self._publish.audio, timestamp, body)
+            try:
+                self._publish.audio(timestamp, body)
+            except Refused as refusal:
+                self._refuse(refusal)
 
     def over(self, how: How, *, stopping: bool = False) -> None:
         """The encoder ended (or lost) it; `stopping`: this process ends, so be quick."""
@@ -109,15 +118,10 @@ class Session:
             self._stopping = stopping
             self._changed.set()
 
-    def _media(self, take: Callable[[int, bytes], None], timestamp: int, body: bytes) -> None:
-        try:
-            take(timestamp, body)
-        except Refused as refusal:
-            self._refusal = refusal
-            self._changed.set()
-
-    def _on_frame(self) -> None:
-        assert self._publish is not None
+    def settle(self) -> None:
+        """What was read is taken: let it be sent, and have no more read where there is no room."""
+        if self._publish is None or not self._publish.settle():
+            return
         if self._forwarder is not None:
             self._forwarder.wake()
         else:
@@ -126,6 +130,10 @@ class Session:
             self._paused = True
             metrics.PAUSES.inc()
             self._shell.pause(self)
+
+    def _refuse(self, refusal: Refused) -> None:
+        self._refusal = refusal
+        self._changed.set()
 
     def _on_room(self) -> None:
         assert self._publish is not None
@@ -149,7 +157,7 @@ class Session:
             self._shell.refuse(self._asked.id, STATUS[refusal.reason], refusal.description)
             return
         buffer = ReplayBuffer(self._settings.replay_bytes, self._budget)
-        self._publish = Publish(opened.profile, buffer, self._on_frame)
+        self._publish = Publish(opened.profile, buffer)
         _log.info("publish", extra={"stream": opened.stream, "run": opened.run, "peer": self._shell.peer})
         reason = ReleaseReason.FAILED
         metrics.PUBLISHERS.inc()

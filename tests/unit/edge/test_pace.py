@@ -1,0 +1,43 @@
+"""When sockets rest: never where there are few, all together where there are many."""
+
+import asyncio
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from headrace.edge.pace import MOST_REST_S, READS_PER_S, Pace, rest_s
+
+
+@pytest.mark.parametrize("connections", [1, 9])
+async def test_few_connections_never_rest(connections: int) -> None:
+    assert not Pace().rest(lambda: None, connections)
+
+
+@given(st.integers(10, 10_000))
+def test_many_rest_as_long_as_the_reads_of_all_allow_and_never_longer_than_the_most(connections: int) -> None:
+    wait_s = rest_s(connections)
+    assert 0 < wait_s <= MOST_REST_S
+    assert connections / wait_s >= READS_PER_S * (1 - 1e-9)
+    assert wait_s == MOST_REST_S or connections / wait_s <= READS_PER_S * (1 + 1e-9)
+
+
+async def test_all_that_rest_are_woken_together_and_once() -> None:
+    pace, woken, both = Pace(), [], asyncio.Event()
+
+    def wake(name: str) -> None:
+        woken.append(name)
+        if len(woken) == 2:
+            both.set()
+
+    assert pace.rest(lambda: wake("a"), 20)
+    await asyncio.sleep(0)
+    assert pace.rest(lambda: wake("b"), 20)
+    assert woken == []
+    async with asyncio.timeout(5):
+        await both.wait()
+    again = asyncio.Event()
+    assert pace.rest(again.set, 20)  # after a beat there is another
+    async with asyncio.timeout(5):
+        await again.wait()
+    assert woken == ["a", "b"]
