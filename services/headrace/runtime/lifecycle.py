@@ -17,6 +17,9 @@ import uvloop
 from headrace.core.errors import HeadraceError
 
 SECOND_SIGNAL_EXIT = 130
+COLLECT_AFTER_OBJECTS = 50_000
+"""Made and not yet freed, before garbage is looked for. Frames and parts live for seconds and are in no cycle: with
+Python's own 700 an edge would look at each of them several times, for a tenth of its time."""
 OBJECTS_BETWEEN_COLLECTIONS = 50_000  # a thousand requests that wait are as many, and none of them is a cycle
 
 
@@ -49,6 +52,7 @@ def run_until_signalled(main: Callable[[asyncio.Event], Awaitable[None]]) -> Non
             loop.add_signal_handler(number, on_signal)
         await main(stopping)
 
+    gc.set_threshold(COLLECT_AFTER_OBJECTS)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(with_signals())
 
