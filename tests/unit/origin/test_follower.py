@@ -215,4 +215,5 @@ async def test_who_waits_for_a_rung_looks_again_when_the_log_replaces_everything
         waiting = group.create_task(followed.until(lambda: followed.model is not before, 1, "audio"))
         await settle()
         followed.take(await log.read(RUN, Cursor(3, "elsewhere")))
-        assert await waiting
+        await settle()
+        assert waiting.done()
