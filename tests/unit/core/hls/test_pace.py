@@ -19,10 +19,12 @@ STEADY = {name: RATES[name] for name in ("23.976", "24", "25", "29.97", "30", "5
 
 
 @cache
-def run_of(profile: str, rate: Fraction, *, ms: bool, reorder: int, seconds: float = 21) -> tuple[Plan, list[Decided]]:
-    """A steady source's run: GOPs of 2 s, times as RTMP tells them or exact."""
-    pattern = steady(rate, seconds, [2], ms=ms, reorder=reorder)
-    plan = pattern.plan(profile, SOUND, height=1080)
+def run_of(
+    profile: str, rate: Fraction, *, ms: bool, reorder: int, gop_s: float = 2, sound: AudioSource = SOUND
+) -> tuple[Plan, list[Decided]]:
+    """21 s of a steady source, times as RTMP tells them or exact."""
+    pattern = steady(rate, 21, [gop_s], ms=ms, reorder=reorder)
+    plan = pattern.plan(profile, sound, height=1080)
     return plan, decided(plan, pattern)
 
 
@@ -31,6 +33,10 @@ def by_rung(said: list[Decided]) -> dict[str, list[Decided]]:
     for one in said:
         rungs[one.rung].append(one)
     return rungs
+
+
+def latest_after_another(parts: list[Decided]) -> int:
+    return max(b.at - a.at for a, b in pairwise(parts))
 
 
 @pytest.mark.parametrize("profile", PROFILES)
@@ -47,8 +53,21 @@ def test_a_new_part_comes_within_a_part_target_of_the_one_before(
     for name, parts in rungs.items():
         assert not any(isinstance(one.part, GapPart) for one in parts)
         assert len(parts) > 20 * TICKS // plan.part
-        latest = max(b.at - a.at for a, b in pairwise(parts))
+        latest = latest_after_another(parts)
         assert latest <= plan.part_target_ms * TICKS_PER_MS, (name, latest)
+
+
+@pytest.mark.parametrize("rate", STEADY.values(), ids=STEADY)
+@pytest.mark.parametrize("gop_s", [1, 3.3])
+@pytest.mark.parametrize(("sample_rate", "samples"), [(48_000, 2048), (44_100, 1024), (44_100, 2048), (22_050, 2048)])
+def test_long_access_units_and_odd_gops_make_no_part_late_either(
+    rate: Fraction, gop_s: float, sample_rate: int, samples: int
+) -> None:
+    """RFC 8216bis §6.2.1, where sound and pictures both pass through."""
+    sound = AudioSource("mp4a", b"", sample_rate, 2, samples, grid=300)
+    plan, said = run_of("passthrough", rate, ms=True, reorder=2, gop_s=gop_s, sound=sound)
+    for parts in by_rung(said).values():
+        assert latest_after_another(parts) <= plan.part_target_ms * TICKS_PER_MS
 
 
 @pytest.mark.parametrize("profile", PROFILES)
