@@ -87,13 +87,13 @@ class FollowedRun:
         self._waiting += 1
         try:
             async with asyncio.timeout(timeout_s):
-                while not ready() and not self.over:
+                while not (is_ready := ready()) and not self.over:
                     await self._waiters.setdefault(rung, asyncio.Event()).wait()
+                return is_ready
         except TimeoutError:
-            pass
+            return ready()
         finally:
             self._waiting -= 1
-        return ready()
 
 
 class Follower:

@@ -57,13 +57,9 @@ class Pages:
             plain,
             gzip.compress(plain, GZIP_LEVEL, mtime=0),
             hashlib.sha256(plain).hexdigest()[:16],
-            self._modified_ms(),
+            date_ms(self._model.anchor_ms, self._model.end),
         )
         if len(self._kept) >= MAX_PAGES:
             del self._kept[next(iter(self._kept))]
         self._kept[key] = page
         return page
-
-    def _modified_ms(self) -> int:
-        listed = (playlist for name in self._model.rungs if (playlist := self._model.playlist(name)))
-        return max(date_ms(playlist, playlist.end) for playlist in listed)

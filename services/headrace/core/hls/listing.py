@@ -84,7 +84,8 @@ class Segment:
     @property
     def gap(self) -> bool:
         """Whether something of it is missing, so that nobody can fetch it whole, or nothing of it has bytes."""
-        return any(piece.missing for piece in self.pieces) or all(piece.gap for piece in self.pieces)
+        gaps = [piece for piece in self.pieces if piece.gap]
+        return bool(gaps) and (len(gaps) == len(self.pieces) or any(gap.missing for gap in gaps))
 
     @property
     def size(self) -> int:

@@ -84,6 +84,12 @@ class RunModel:
         """Whether the rung has a playlist. Raises KeyError."""
         return self._lists(self._renditions[rung])
 
+    @property
+    def end(self) -> int:
+        """The nominal boundary at which the furthest of all listed parts ends; 0 where nothing is listed."""
+        listed = (each.last for each in self._renditions.values() if self._lists(each))
+        return max((segment.end for segment in listed if segment), default=0)
+
     def playlist(self, rung: str) -> MediaPlaylist | None:
         """The rung's playlist as it stands now, or None while it has nothing to list. Raises KeyError."""
         rendition = self._renditions[rung]

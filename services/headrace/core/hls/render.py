@@ -7,6 +7,7 @@ what is listed, `durations` prints EXTINF.
 """
 
 from collections.abc import Iterator
+from functools import lru_cache
 
 from headrace.core.hls.dates import iso_8601
 from headrace.core.hls.durations import extinf
@@ -16,14 +17,19 @@ from headrace.core.media import TICKS_PER_MS
 VERSION = 6  # EXT-X-MAP outside of I-frame playlists; the tags of low latency ask for none (RFC 8216bis §8)
 
 
+# What a window holds is printed again with every part, in every rendition: dates and durations only once.
+_date = lru_cache(8192)(iso_8601)
+_duration = lru_cache(8192)(extinf)
+
+
 def media_playlist(playlist: MediaPlaylist, query: str = "") -> str:
     """The playlist's text. `query` ("" or "?name=value…", safe in a URI) is added to the URI of every resource."""
     return "\n".join(_lines(playlist, query)) + "\n"
 
 
-def date_ms(playlist: MediaPlaylist, tick: int) -> int:
-    """Unix time in milliseconds at `tick`, half up."""
-    return playlist.anchor_ms + (tick + TICKS_PER_MS // 2) // TICKS_PER_MS
+def date_ms(anchor_ms: int, tick: int) -> int:
+    """Unix time in milliseconds at `tick` of a timeline whose 0 is at `anchor_ms`, half up."""
+    return anchor_ms + (tick + TICKS_PER_MS // 2) // TICKS_PER_MS
 
 
 def _lines(playlist: MediaPlaylist, query: str) -> Iterator[str]:
@@ -36,20 +42,21 @@ def _lines(playlist: MediaPlaylist, query: str) -> Iterator[str]:
     yield f"#EXT-X-DISCONTINUITY-SEQUENCE:{playlist.discontinuity_sequence}"
     if playlist.independent:
         yield "#EXT-X-INDEPENDENT-SEGMENTS"
+    parts_from = playlist.parts_from
     for segment, broken, new_map in playlist.lines():
         if broken:
             yield "#EXT-X-DISCONTINUITY"
         if new_map:
             yield f'#EXT-X-MAP:URI="{segment.init.name}{query}"'
-        yield f"#EXT-X-PROGRAM-DATE-TIME:{iso_8601(date_ms(playlist, segment.start))}"
-        if segment.start >= playlist.parts_from:
+        yield f"#EXT-X-PROGRAM-DATE-TIME:{_date(date_ms(playlist.anchor_ms, segment.start))}"
+        if segment.start >= parts_from:
             for number, piece in enumerate(segment.pieces):
                 yield _part(segment, number, piece, query)
         if segment is playlist.open:
             break
         if segment.gap:
             yield "#EXT-X-GAP"
-        yield f"#EXTINF:{extinf(segment.start, segment.end)},"
+        yield f"#EXTINF:{_duration(segment.start, segment.end)},"
         yield segment.name + query
     if playlist.hint:
         yield f'#EXT-X-PRELOAD-HINT:TYPE=PART,URI="{playlist.hint}{query}"'
@@ -65,7 +72,7 @@ def _lines(playlist: MediaPlaylist, query: str) -> Iterator[str]:
 def _part(segment: Segment, number: int, piece: Piece, query: str) -> str:
     kind = ",GAP=YES" if piece.gap else ",INDEPENDENT=YES" if piece.independent else ""
     name = part_name(segment.msn, number, piece.encoder)
-    return f'#EXT-X-PART:DURATION={extinf(piece.start, piece.end)},URI="{name}{query}"{kind}'
+    return f'#EXT-X-PART:DURATION={_duration(piece.start, piece.end)},URI="{name}{query}"{kind}'
 
 
 def _seconds(ms: int) -> str:

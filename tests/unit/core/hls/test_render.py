@@ -111,4 +111,4 @@ def test_dates_agree_with_the_calendar(unix_ms: int) -> None:
 @pytest.mark.parametrize(("tick", "ms"), [(0, 0), (44, 0), (45, 1), (90, 1), (134, 1), (135, 2), (180_180, 2002)])
 def test_dates_round_media_time_to_the_nearest_millisecond(tick: int, ms: int) -> None:
     playlist = playlist_of(whole_run(plan_of(), 1), "audio")
-    assert date_ms(playlist, tick) == playlist.anchor_ms + ms
+    assert date_ms(playlist.anchor_ms, tick) == playlist.anchor_ms + ms
