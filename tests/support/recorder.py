@@ -65,6 +65,11 @@ class Rendition:
         """Its last folder: what it is called in findings."""
         return self.url.split("/")[-2]
 
+    @property
+    def good(self) -> list[Refresh]:
+        """The reloads that brought a playlist."""
+        return [refresh for refresh in self.refreshes if refresh.answer.status == 200]
+
 
 @dataclass(slots=True)
 class Recording:

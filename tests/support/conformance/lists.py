@@ -25,7 +25,7 @@ Words = Iterator[tuple[int, str]]
 def findings(rendition: Rendition) -> Iterator[Finding]:
     """Everything that the rendition's playlists did wrong, each kind once a playlist."""
     seen: set[tuple[int, str]] = set()
-    shown = [refresh for refresh in rendition.refreshes if refresh.answer.status == 200]
+    shown = rendition.good
     for refresh in shown:
         for rule, words in (*refresh.listing.faults, *_alone(refresh)):
             if (rule, words) not in seen:
@@ -171,7 +171,7 @@ def _hints(rendition: Rendition, shown: list[Refresh]) -> Words:
         if len(set(kinds)) != len(kinds):
             yield 43, "two hints of one type"
         came = parts.get(listing.next) if listing.hint else None
-        if came and came.uri != listing.hint and listing.next in parts:
+        if came and came.uri != listing.hint:
             answer = rendition.hinted.get(urljoin(rendition.url, listing.hint))
             if answer is None or answer.status != 404:
                 yield 43, f"{listing.hint} was hinted at, {came.uri} came, and the hint is not 404"
