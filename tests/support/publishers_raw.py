@@ -18,11 +18,15 @@ class Closed(AssertionError):
 
 
 class RawPublisher:
-    """A connection to the RTMP port. Give `app` to have it connect, `key` to have it ask to publish."""
+    """A connection to the RTMP port. Give `app` to have it connect, `key` to have it ask to publish.
 
-    def __init__(self, url: str, app: str = "", key: str = "") -> None:
+    `patience_s`: how long it waits for an answer, and for the server to read.
+    """
+
+    def __init__(self, url: str, app: str = "", key: str = "", patience_s: float = ANSWER_S) -> None:
         address = urlsplit(url)
-        self._socket = socket.create_connection((address.hostname, address.port or 1935), timeout=ANSWER_S)
+        self._patience_s = patience_s
+        self._socket = socket.create_connection((address.hostname, address.port or 1935), timeout=patience_s)
         self.client = rtmp.ClientConnection(random=os.urandom(rtmp.RANDOM_BYTES))
         if app:
             self.client.connect(app, f"rtmp://{address.netloc}/{app}")
@@ -37,8 +41,9 @@ class RawPublisher:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self._socket.close()
 
-    def send(self, data: bytes) -> None:
-        """Bytes as they are."""
+    def send(self, data: bytes | memoryview) -> None:
+        """Bytes as they are. Raises TimeoutError when the server does not read them."""
+        self._socket.settimeout(self._patience_s)
         self._socket.sendall(data)
 
     def flush(self) -> None:
@@ -47,13 +52,17 @@ class RawPublisher:
 
     def answer(self) -> rtmp.ClientEvent:
         """The server's word on our connect or publish, the first or the next. Raises Closed, TimeoutError."""
-        until = time.monotonic() + ANSWER_S
+        until = time.monotonic() + self._patience_s
         while True:
             while (event := self.client.next_event()) is not None:
                 if isinstance(event, rtmp.Connected | rtmp.PublishStarted | rtmp.PublishRefused):
                     return event
             self.flush()
             self.client.receive_data(self._read(until), 0)
+
+    def end_sending(self) -> None:
+        """Close our end of the connection alone."""
+        self._socket.shutdown(socket.SHUT_WR)
 
     def closed_after(self, within_s: float = ANSWER_S) -> float:
         """Wait until the server has closed; how long that took, seconds. Raises TimeoutError."""

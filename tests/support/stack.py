@@ -130,11 +130,21 @@ class Process:
 
 
 class Stack(Process):
-    """A running `headrace up`. It believes in a `capacity_pixels_s` that no test fills; 0 has it measure."""
+    """A running `headrace up`. It believes in a `capacity_pixels_s` that no test fills; 0 has it measure.
 
-    def __init__(self, data: Path, *options: str, capacity_pixels_s: int = 10**12) -> None:
+    `settings` are those of the services, by their names; `first` is Python that the process runs before anything else.
+    """
+
+    def __init__(
+        self, data: Path, *options: str, capacity_pixels_s: int = 10**12, first: str = "", **settings: float
+    ) -> None:
         given = ["--data", str(data), "--rtmp", "127.0.0.1:0", "--http", "127.0.0.1:0", *options]
-        super().__init__([str(HEADRACE), "up", *given], HEADRACE_CAPACITY_PIXELS_S=str(capacity_pixels_s))
+        command = [str(HEADRACE)]
+        if first:
+            command = [sys.executable, "-c", f"{first}; from headrace.cli import main; main()"]
+        settings = {"capacity_pixels_s": capacity_pixels_s, **settings}
+        variables = {f"HEADRACE_{name.upper()}": str(value) for name, value in settings.items()}
+        super().__init__([*command, "up", *given], **variables)
         self.data = data
         try:
             self.rtmp_url, self.http_url = eventually("the start's words", self._addresses, START_S)
