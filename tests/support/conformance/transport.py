@@ -1,4 +1,4 @@
-"""Rules on headers: what players, caches and scripts are told beside the bytes; and what stays when its tag has gone."""
+"""Rules on headers: what players, caches and scripts are told beside the bytes; and on what stays without a tag."""
 
 import re
 from collections.abc import Iterable, Iterator

@@ -6,7 +6,7 @@ from headrace.core.broadcast import Claim, End, Entry, Epoch, Part, RunId, Strea
 from headrace.livelog.memory import MemoryLog
 from headrace.origin.service import Service, build
 from headrace.origin.settings import OriginSettings
-from tests.support.asgi import ask
+from tests.support.asgi import ask, held
 from tests.support.runs import part_bytes, parts_of, plan_of, read_playlist, start_of
 
 RUN = RunId("r1")
@@ -93,6 +93,29 @@ async def test_a_log_without_room_for_the_window_lists_what_it_holds_on_every_or
             for segment in listing.segments:
                 assert (await ask(early.http_app, f"{BASE}/{rung}/{segment.uri}")).status == 200
         for origin in (early, late):
+            origin.stop()
+
+
+async def test_two_origins_answer_those_who_wait_with_the_same_bytes() -> None:
+    log = MemoryLog()
+    await log.takeover(RUN, CLAIM, 0, open_new=True)
+    writer = Writer(log)
+    await writer.append(*start_of(PLAN))
+    await writer.segment(0)
+    origins = [build(OriginSettings(), log=log) for _ in range(2)]
+    async with asyncio.timeout(10), asyncio.TaskGroup() as group:
+        for origin in origins:
+            group.create_task(origin.run())
+            assert (await ask(origin.http_app, f"{BASE}/audio/index.m3u8")).status == 200
+        for msn, part in ((1, 0), (1, 1), (1, 2)):
+            urls = [f"{BASE}/audio/index.m3u8?_HLS_msn={msn}&_HLS_part={part}", f"{BASE}/audio/{msn}.{part}-e1.m4s"]
+            waiting = [[await held(group, origin.http_app, url) for origin in origins] for url in urls]
+            await writer.append(parts_of(PLAN, "audio", msn, count=part + 1)[part])
+            for url, tasks in zip(urls, waiting, strict=True):
+                replies = [await task for task in tasks]
+                assert {reply.status for reply in replies} == {200}, url
+                assert len({(reply.body, reply.headers["etag"]) for reply in replies}) == 1, url
+        for origin in origins:
             origin.stop()
 
 
