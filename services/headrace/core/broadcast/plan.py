@@ -23,6 +23,7 @@ GRID_SLACK = 250 * TICKS_PER_MS  # a source GOP this much shorter than D still m
 SLOW_RATE = Fraction(18)  # below this rate parts of a third of a second hold too few frames
 LONGEST_PART_S = Fraction(1)
 LONGEST_FILL = 200 * TICKS_PER_MS
+FILLS_IN_A_PART = 3  # so that delta is two thirds of a part: by a whole one hls.js would miss a part (docs/adr/0010)
 SLACK_MS = 2  # the rounding of millisecond timestamps, both ways
 
 
@@ -139,7 +140,7 @@ def make_plan(profile: Profile, source: Source) -> Plan:
     audio = _audio(profile, source, encodes=bool(fitted))
     audio_ms = Fraction(1000 * audio.frame_samples, audio.sample_rate) if audio else Fraction(0)
     part = _part(profile, video, slowest, audio_ms, passthrough_only=not fitted)
-    gap = min(LONGEST_FILL, part // 2)
+    gap = min(LONGEST_FILL, part // (FILLS_IN_A_PART * max((f.stride for f in fitted), default=1)))
     rungs = [_encoded(f, video, gap) for f in fitted]
     if keep_source:
         rungs.insert(

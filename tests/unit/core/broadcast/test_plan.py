@@ -42,6 +42,13 @@ def test_auto_halves_the_rate_of_the_lower_rungs_of_a_60_fps_source() -> None:
     assert plan.video[0].encoding.maxrate_kbps == 6000
 
 
+@pytest.mark.parametrize("rate", [Fraction(24_000, 1001), Fraction(25), Fraction(30), Fraction(48), Fraction(60)])
+def test_encoded_media_is_decoded_less_than_a_part_early_and_its_gaps_hold_a_picture(rate: Fraction) -> None:
+    plan = make_plan(Profile.parse("auto"), source(rate=rate))
+    assert max(r.delta for r in plan.video) <= plan.part * 2 // 3
+    assert plan.gap > S / rate + 180  # with the rounding of milliseconds, nothing is filled where nothing is missing
+
+
 def test_auto_drops_a_rung_with_more_bits_than_the_source_at_its_size() -> None:
     plan = make_plan(Profile.parse("auto"), source(1280, 720, kbps=2500))
     assert rungs(plan)[0][0] == "540p"

@@ -101,8 +101,8 @@ def test_a_gap_is_filled_with_the_picture_before_it() -> None:
     pattern = arranged(Fraction(30), times, {0}, reorder=0)
     plan = pattern.plan("auto")
     filled = [p for p in planned(encoded(plan, pattern)) if p.repeat]
-    assert plan.gap == 15_000
-    assert [(p.pts, p.source) for p in filled] == [(40_500, 9)]
+    assert plan.gap == 10_000
+    assert [(p.pts, p.source) for p in filled] == [(36_000, 9), (45_000, 9)]
 
 
 def test_a_part_that_would_be_too_short_takes_the_next_picture_which_then_opens_the_next_part_again() -> None:
