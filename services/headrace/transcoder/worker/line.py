@@ -14,6 +14,7 @@ from headrace.transcoder.pipe import Begin, Message
 from headrace.transcoder.worker.audio import AacFrame
 from headrace.transcoder.worker.passthrough import SOURCE_ENCODER, PassthroughVideo
 from headrace.transcoder.worker.rung import Rung
+from headrace.transcoder.worker.scale import scaled_from
 from headrace.transcoder.worker.soundtrack import EncodedSound, SoundPackager
 from headrace.transcoder.worker.threads import Crew
 from headrace.transcoder.worker.video import EncodedVideo, Follower
@@ -103,18 +104,20 @@ class Line:
         return passed
 
     def _make_encoded(self, follower: Follower) -> EncodedVideo:
-        """The rungs from the smallest up, since each hands its pictures on to the next smaller one."""
+        """The rungs from the smallest up, since each hands its pictures on to those that scale from it."""
         begin = self._begin
         colour = AvcConfig.parse(begin.source.video.config).picture.colour
-        below: Rung | None = None
-        for plan in sorted(begin.plan.encoded, key=lambda rung: rung.width * rung.height):
+        above = scaled_from(begin.plan.encoded)
+        rungs: dict[str, Rung] = {}
+        for plan in reversed(begin.plan.encoded):
+            below = [rung for name, rung in rungs.items() if above[name] == plan.name]
             rung = Rung(plan, self._position(plan), begin.encoders[plan.name], colour, below, self._send)
             self._open(plan, rung.init)
             self._crew.start(plan.name, rung.run)
-            below = rung
-        assert below is not None
+            rungs[plan.name] = rung
+        tops = [rung for name, rung in rungs.items() if above[name] is None]
         oldest = self._oldest(begin.plan.encoded)
-        return EncodedVideo(begin.plan, begin.source.video, oldest, below, follower, self._count)
+        return EncodedVideo(begin.plan, begin.source.video, oldest, tops, follower, self._count)
 
     def _oldest(self, rungs: Sequence[VideoRung]) -> Position:
         """Where the cuts of `rungs` must be known from: sound, which follows them, may be behind."""

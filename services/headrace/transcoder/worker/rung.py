@@ -1,10 +1,10 @@
-"""One encoded rung: the thread that scales, hands the picture on to the next smaller rung, and encodes it.
+"""One encoded rung: the thread that scales, hands the picture on to the rungs that scale from it, and encodes it.
 
 Law: what was decided about a picture is decided for all rungs; a rung only leaves out what its stride does not keep and
 what is already in the log. Neighbours: `video` plans the pictures, `package` makes the parts.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from av import VideoFrame
@@ -34,7 +34,7 @@ Step = Shot | PartClosed | None
 
 
 class Rung:
-    """Runs one rung from `inbox`; `below` is the next smaller one. `send` may be called from any thread."""
+    """Runs one rung from `inbox`; `below` scale from its pictures. `send` may be called from any thread."""
 
     def __init__(
         self,
@@ -42,7 +42,7 @@ class Rung:
         position: Position,
         encoder: str,
         colour: Colour | None,
-        below: "Rung | None",
+        below: "Sequence[Rung]",
         send: Callable[[Message], None],
     ) -> None:
         self.inbox: Box[Step] = Box(PICTURES)
@@ -50,7 +50,7 @@ class Rung:
         self._from = (position.msn, position.part)
         self._begun = False
         self._below = below
-        self._strides: frozenset[int] = frozenset({rung.stride}) | (below._strides if below else frozenset())
+        self._strides: frozenset[int] = frozenset({rung.stride}).union(*(one._strides for one in below))
         self._send = send
         self._scaler = Scaler(rung.width, rung.height)
         self._encoder = VideoEncoder(rung, colour)
@@ -98,8 +98,8 @@ class Rung:
             self._emit(self._packager.close(part))
 
     def _pass_on(self, step: Step, size: int) -> None:
-        if self._below is not None:
-            self._below.inbox.put(step, size)
+        for rung in self._below:
+            rung.inbox.put(step, size)
 
     def _emit(self, made: list[Made]) -> None:
         for one in made:

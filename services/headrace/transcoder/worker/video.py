@@ -14,7 +14,7 @@ from headrace.core.errors import HeadraceError
 from headrace.core.hls.segmenter import EncodedCutter, PartClosed, Planned, Position, Span
 from headrace.core.media import TICKS_PER_S, Frame
 from headrace.transcoder.worker.decode import Picture, VideoDecoder
-from headrace.transcoder.worker.rung import Rung, Shot
+from headrace.transcoder.worker.rung import Rung, Shot, Step
 from headrace.transcoder.worker.threads import Box
 
 INPUT_BYTES = 4 << 20  # access units that wait for the decoder: 5 s of 6 Mbit/s
@@ -45,14 +45,14 @@ class EncodedVideo:
         plan: Plan,
         source: VideoSource,
         position: Position,
-        top: Rung,
+        tops: Sequence[Rung],
         follower: Follower,
         count: Callable[[str], None],
     ) -> None:
         self.inbox: Box[Frame | int] = Box(INPUT_BYTES)
         self._decoder = VideoDecoder(source, count)
         self._cutter = EncodedCutter(plan, position)
-        self._top = top
+        self._tops = tops
         self._follower = follower
         self._images: dict[int, VideoFrame] = {}  # by the cutter's count of pictures; those it may still ask for
         self._pushed = 0
@@ -64,7 +64,7 @@ class EncodedVideo:
             self._show(self._decoder.decode(frame))
         self._show(self._decoder.flush())
         self._obey(self._cutter.finish(frame))
-        self._top.inbox.put(None, 0)
+        self._hand_on(None, 0)
 
     def _show(self, pictures: list[Picture]) -> None:
         for picture in pictures:
@@ -78,9 +78,13 @@ class EncodedVideo:
     def _obey(self, decided: list[Planned | PartClosed]) -> None:
         for one in decided:
             if isinstance(one, PartClosed):
-                self._top.inbox.put(one, 0)
+                self._hand_on(one, 0)
             else:
                 for index in [index for index in self._images if index < one.source]:
                     del self._images[index]
-                self._top.inbox.put(Shot(one, self._images[one.source]), 1)
+                self._hand_on(Shot(one, self._images[one.source]), 1)
         self._follower.follow([one for one in decided if isinstance(one, PartClosed)], self._cutter.reached)
+
+    def _hand_on(self, step: Step, size: int) -> None:
+        for rung in self._tops:
+            rung.inbox.put(step, size)
