@@ -12,6 +12,7 @@ from headrace.core.hls.segmenter import Position, Span
 from headrace.core.media import TICKS_PER_S, Frame, Kind
 from headrace.transcoder.pipe import Begin, Message
 from headrace.transcoder.worker.audio import AacFrame
+from headrace.transcoder.worker.gathers import avoid_slow_gathers
 from headrace.transcoder.worker.passthrough import SOURCE_ENCODER, PassthroughVideo
 from headrace.transcoder.worker.rung import Rung
 from headrace.transcoder.worker.scale import scaled_from
@@ -105,6 +106,7 @@ class Line:
 
     def _make_encoded(self, follower: Follower) -> EncodedVideo:
         """The rungs from the smallest up, since each hands its pictures on to those that scale from it."""
+        avoid_slow_gathers()
         begin = self._begin
         colour = AvcConfig.parse(begin.source.video.config).picture.colour
         above = scaled_from(begin.plan.encoded)
