@@ -27,7 +27,6 @@ from headrace.core.broadcast import (
 )
 from headrace.core.media import TICKS_PER_S
 from headrace.livelog.base import Cursor, NoRun, Published, Reading
-from tests.support.playlists import read_playlist as read_playlist
 
 ANCHOR_MS = 1_772_366_400_123  # 2026-03-01T12:00:00.123Z
 ENCODER = "e1"

@@ -12,7 +12,8 @@ from headrace.livelog.base import LogError
 from headrace.origin import http
 from headrace.origin.service import Service
 from tests.support.asgi import ask, held
-from tests.support.runs import PlaybackLog, part_bytes, parts_of, plan_of, read_playlist, start_of, whole_run
+from tests.support.playlists import read_playlist
+from tests.support.runs import PlaybackLog, part_bytes, parts_of, plan_of, start_of, whole_run
 
 PLAN = plan_of()
 STREAM = StreamId("s1")

@@ -7,7 +7,8 @@ from headrace.livelog.memory import MemoryLog
 from headrace.origin.service import Service, build
 from headrace.origin.settings import OriginSettings
 from tests.support.asgi import ask, held
-from tests.support.runs import part_bytes, parts_of, plan_of, read_playlist, start_of
+from tests.support.playlists import read_playlist
+from tests.support.runs import part_bytes, parts_of, plan_of, start_of
 
 RUN = RunId("r1")
 BASE = f"/live/s1/{RUN}"
