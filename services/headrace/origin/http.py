@@ -5,7 +5,7 @@ has promised is waited for, bounded in number and in time: the first segment of 
 of a playlist, a hinted part, of which no byte is sent before the last one is here. Who hangs up keeps the place until
 then: a watch over every connection that waits would cost each of them more than that place.
 Neighbours: `paths`, `blocking` (what is asked), `showing` (what is here), `answers` (how it is said), `follower`,
-`caching` (where it is from).
+`caching` (where it is from), `sharing` (who waits).
 """
 
 import asyncio
@@ -21,7 +21,7 @@ from headrace.origin.blocking import Directives
 from headrace.origin.caching import MediaCache
 from headrace.origin.current import CurrentRuns
 from headrace.origin.follower import FollowedRun, Follower
-from headrace.origin.metrics import REQUESTS, SENT_BYTES, WAITING
+from headrace.origin.metrics import REQUESTS, SENT_BYTES
 from headrace.origin.paths import (
     MAX_QUERY_BYTES,
     InitPath,
@@ -33,9 +33,10 @@ from headrace.origin.paths import (
     echoed,
     parse,
 )
+from headrace.origin.sharing import Places, Sharing
 from headrace.origin.showing import Failure
 from headrace.runtime.aio.clock import monotonic_s, unix_ms
-from headrace.runtime.direct import Answer, Later
+from headrace.runtime.direct import Answer, Direct
 from headrace.runtime.probes import PROBE_PATHS, Probes, Receive, Scope, Send
 from headrace.runtime.telemetry.logs import logger
 from headrace.runtime.telemetry.metrics import Counter
@@ -47,6 +48,8 @@ HELD_TARGET_DURATIONS = 3  # how long a request may wait for what comes next (RF
 
 _MATTERING = frozenset((b"accept-encoding", b"if-none-match", b"if-range", b"range"))
 
+Asked = tuple[Path, str, Headers, bytes]  # what is wanted, the method, the headers that matter, the query
+
 _log = logger(__name__)
 
 
@@ -57,24 +60,34 @@ class OriginApp:
         self._current = CurrentRuns(log)
         self._follower = follower
         self._cache = cache
-        self._max_waiting = max_waiting
-        self._waiting = 0
+        self._places = Places(max_waiting)
+        self.sharing = Sharing(self._places)
         self._probes = Probes(lambda: "")  # every request that comes is work it can take
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
         if scope["type"] != "http":
             return
-        found = self.direct(scope)
+        found = self._asked(scope)
         if found is None:
             await self._probes(scope, receive, send)
             return
-        answer = found if isinstance(found, Answer) else await found()
+        answer = found if isinstance(found, Answer) else await self._later(*found)
         await send({"type": "http.response.start", "status": answer.status, "headers": list(answer.headers)})
         await send({"type": "http.response.body", "body": answer.body})
 
-    def direct(self, scope: Scope) -> Answer | Later | None:
+    def direct(self, scope: Scope) -> Direct:
         """As `DirectApp.direct`; the probes have their ASGI face alone."""
+        found = self._asked(scope)
+        if found is None or isinstance(found, Answer):
+            return found
+        path, method, request, query = found
+        key = (path, method, query, *request.items())
+        shared = self.sharing.ask(key, partial(self._later, *found), partial(_count, path))
+        return _count(path, _full().answer) if shared is None else shared
+
+    def _asked(self, scope: Scope) -> Answer | Asked | None:
+        """The answer, or what it takes to wait for it; None for the probes."""
         path, method, query = parse(scope["path"]), scope["method"], scope["query_string"]
         if path is None and scope["path"] in PROBE_PATHS:
             return None
@@ -83,10 +96,10 @@ class OriginApp:
             answer = self._at_once(method, path, request, query)
         except Exception as error:
             answer = _failed(error, path)
-        if answer is not None:
-            return _counted(answer, method, path)
-        assert path is not None  # what has no name has its answer
-        return partial(self._later, method, path, request, query)
+        if answer is None:
+            assert path is not None  # what has no name has its answer
+            return path, method, request, query
+        return _counted(path, method, answer)
 
     def _at_once(self, method: str, path: Path | None, request: Headers, query: bytes) -> Answer | None:
         """The answer, or None where something of it is not here. Raises Failure."""
@@ -115,12 +128,12 @@ class OriginApp:
                 return showing.init(followed, path, request)
         return None
 
-    async def _later(self, method: str, path: Path, request: Headers, query: bytes) -> Answer:
+    async def _later(self, path: Path, method: str, request: Headers, query: bytes) -> Answer:
         try:
             answer = await self._found(path, request, query)
         except Exception as error:
             answer = _failed(error, path)
-        return _counted(answer, method, path)
+        return _counted(path, method, answer)
 
     async def _found(self, path: Path, request: Headers, query: bytes) -> Answer:
         match path:
@@ -212,15 +225,16 @@ class OriginApp:
 
     @contextmanager
     def _place_to_wait(self) -> Iterator[None]:
-        if self._waiting >= self._max_waiting:
-            raise Failure(503, "too many requests wait already", retry_after_s=1)
-        self._waiting += 1
-        WAITING.set(self._waiting)
+        if not self._places.take():
+            raise _full()
         try:
             yield
         finally:
-            self._waiting -= 1
-            WAITING.set(self._waiting)
+            self._places.give_back()
+
+
+def _full() -> Failure:
+    return Failure(503, "too many requests wait already", retry_after_s=1)
 
 
 def _shown(wanted: Directives, followed: FollowedRun, rung: str) -> bool:
@@ -235,27 +249,25 @@ def _failed(error: Exception, path: Path | None) -> Answer:
             return answers.error(404, "there is no such run")
         case LogError():
             return answers.error(503, "the live log does not answer", {"retry-after": "1"})
-    _log.error("a request failed", exc_info=error, extra={"kind": _kind(path)})
+    _log.error("a request failed", exc_info=error, extra={"kind": path.kind if path else "other"})
     return answers.error(500, "the origin failed")
 
 
-def _counted(answer: Answer, method: str, path: Path | None) -> Answer:
+def _counted(path: Path | None, method: str, answer: Answer) -> Answer:
     """The answer as it is sent, in the metrics."""
-    if method == "HEAD":
-        answer = Answer(answer.head, b"")
-    requests, sent_bytes = _counters(_kind(path), answer.status // 100)
-    requests.inc()
-    sent_bytes.inc(len(answer.body))
+    return _count(path, Answer(answer.head, b"") if method == "HEAD" else answer)
+
+
+def _count(path: Path | None, answer: Answer, times: int = 1) -> Answer:
+    requests, sent_bytes = _counters(path.kind if path else "other", answer.status // 100)
+    requests.inc(times)
+    sent_bytes.inc(times * len(answer.body))
     return answer
 
 
 @lru_cache
 def _counters(kind: str, hundreds: int) -> tuple[Counter, Counter]:
     return REQUESTS.labels(kind, f"{hundreds}xx"), SENT_BYTES.labels(kind)
-
-
-def _kind(path: Path | None) -> str:
-    return path.kind if path else "other"
 
 
 def _headers(scope: Scope) -> Headers:

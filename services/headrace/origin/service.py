@@ -10,7 +10,6 @@ from headrace.origin.caching import MediaCache
 from headrace.origin.follower import Follower
 from headrace.origin.http import OriginApp
 from headrace.origin.settings import OriginSettings
-from headrace.runtime.direct import DirectApp
 
 __all__ = ["OriginSettings", "Service", "build"]
 
@@ -18,7 +17,7 @@ __all__ = ["OriginSettings", "Service", "build"]
 class Service:
     """An origin. `http_app` answers below `/live` and wants the whole path; it needs `run` to be running."""
 
-    def __init__(self, http_app: DirectApp, follower: Follower) -> None:
+    def __init__(self, http_app: OriginApp, follower: Follower) -> None:
         self.http_app = http_app
         self._follower = follower
         self._stopping = asyncio.Event()
@@ -27,7 +26,8 @@ class Service:
         """Follow runs until `stop` or cancellation; waiting requests are then answered."""
         async with asyncio.TaskGroup() as group:
             following = group.create_task(self._follower.run())
-            await self._stopping.wait()
+            with self.http_app.sharing.within(group):
+                await self._stopping.wait()
             following.cancel()
 
     def stop(self) -> None:

@@ -4,6 +4,7 @@ Law: an app may offer `direct` beside its ASGI face, and answers the same by bot
 all who get the same one. Neighbours: `http` writes them.
 """
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from http import HTTPStatus
 from typing import NamedTuple, Protocol
@@ -39,17 +40,15 @@ class Answer(NamedTuple):
 
 
 Later = Callable[[], Awaitable[Answer]]
-Direct = Callable[[Scope], Answer | Later | None]
+# The answer; or the future of one that others may get as well; or what brings it; or None: ask the ASGI face.
+Direct = Answer | asyncio.Future[Answer] | Later | None
 
 
 class DirectApp(Protocol):
     """An ASGI app with a shorter way."""
 
-    def direct(self, scope: Scope) -> Answer | Later | None:
-        """The answer; or where it has to be waited for, what brings it; or None where there is only the ASGI face.
-
-        Raises nothing.
-        """
+    def direct(self, scope: Scope) -> Direct:
+        """The answer to a request, or how to come by it. Raises nothing; a future may be cancelled but fails never."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """ASGI 3."""

@@ -9,7 +9,7 @@ Neighbours: `direct` are the answers that leave here without ASGI's messages.
 import asyncio
 import resource
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -106,7 +106,7 @@ class _Connection(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as its base
         super().connection_made(transport)
-        self._direct: Direct | None = getattr(self.config.app, "direct", None)
+        self._direct: Callable[[Any], Direct] | None = getattr(self.config.app, "direct", None)
         self._since_s: float | None = monotonic_s()  # None while a whole request is being answered
         self._has_asked = False
         self._head_bytes = 0
@@ -155,12 +155,23 @@ class _Connection(HttpToolsProtocol):
         # One that was pipelined is left to ASGI: it starts at the end of another, and so would the next, ever deeper.
         if self._direct is None or app is not self.app or cycle is not self.cycle:
             return super()._start_asgi_task(cycle, app)
-        found = self._direct(cycle.scope)  # type: ignore[arg-type]  # a dict of its own making
+        found = self._direct(cycle.scope)
         if found is None:
             return super()._start_asgi_task(cycle, app)
+        if isinstance(found, asyncio.Future):
+            return found.add_done_callback(partial(self._write_shared, cycle))
+        return self._write_or_wait(cycle, found)
+
+    def _write_or_wait(self, cycle: RequestResponseCycle, found: Answer | Later) -> None:
         if isinstance(found, Answer) and not self.flow.write_paused:
             return self._write(cycle, found)
         return super()._start_asgi_task(cycle, partial(self._write_later, cycle, found))
+
+    def _write_shared(self, cycle: RequestResponseCycle, found: asyncio.Future[Answer]) -> None:
+        if found.cancelled():
+            self.transport.close()
+        elif not cycle.disconnected:
+            self._write_or_wait(cycle, found.result())
 
     async def _write_later(self, cycle: RequestResponseCycle, found: Answer | Later, *_: object) -> None:
         answer = found if isinstance(found, Answer) else await found()
@@ -180,6 +191,7 @@ class _Connection(HttpToolsProtocol):
         if not cycle.keep_alive:
             self.transport.close()
         cycle.on_response()
+        cycle.on_response = _nothing  # or it and this connection would keep each other
 
     def send_400_response(self, msg: str) -> None:
         BAD_REQUESTS.inc()
@@ -188,3 +200,7 @@ class _Connection(HttpToolsProtocol):
     def _refused(self) -> None:
         REFUSED.inc()
         _full({"connections": len(self.connections)})
+
+
+def _nothing() -> None:
+    pass

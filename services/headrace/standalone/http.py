@@ -3,7 +3,7 @@
 Law: routes by the first path segment and nothing more, because every media request passes here.
 """
 
-from headrace.runtime.direct import Answer, DirectApp, Later
+from headrace.runtime.direct import Direct, DirectApp
 from headrace.runtime.probes import AsgiApp, Receive, Scope, Send
 
 
@@ -14,7 +14,7 @@ class OnePort:
         self._control = control
         self._origin = origin
 
-    def direct(self, scope: Scope) -> Answer | Later | None:
+    def direct(self, scope: Scope) -> Direct:
         """The origin's answer; control has none that are whole."""
         return self._origin.direct(scope) if scope["path"].startswith("/live/") else None
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from headrace.runtime import http
-from headrace.runtime.direct import Answer, Later, head
+from headrace.runtime.direct import Answer, Direct, head
 from headrace.runtime.http import MAX_HEAD_BYTES, Limits, serve_http
 from headrace.runtime.lifecycle import listen_tcp
 
@@ -37,7 +37,7 @@ class Directly:
     def __init__(self) -> None:
         self.answered = 0
 
-    def direct(self, scope: Any) -> Answer | Later | None:
+    def direct(self, scope: Any) -> Direct:
         if scope["path"] == "/asgi":
             return None
         if scope["path"] == "/broken":
