@@ -1,8 +1,8 @@
 """The engine and its transactions.
 
 Law: a transaction is short and awaits nothing but the database. On SQLite a writing one takes the write lock at its
-start (BEGIN IMMEDIATE), so that it never fails half way; and those of this process take turns, since SQLite's own waiting
-is neither fair nor quick: of twenty publishers that came at once to a busy process, up to half were refused.
+start (BEGIN IMMEDIATE), so that it never fails half way; and those of this process take turns, since SQLite's own
+waiting is neither fair nor quick: of twenty publishers that came at once to a busy process, up to half were refused.
 """
 
 import asyncio
