@@ -157,7 +157,7 @@ def course(
             eventually("full windows", lambda: all_move(viewer, streams), 120, every_s=1)
             while all(encoder.sent < len(media) for encoder in course.encoders):
                 course.steady.append(look(stack))
-                time.sleep(0.3)
+                time.sleep(0.1)
         for encoder in course.encoders:
             encoder.join()
         eventually("everything forgotten", lambda: stack.metric("headrace_log_runs") == 0, ENDED_RUN_S + 30)
@@ -204,7 +204,7 @@ def test_the_origins_cache_fills_to_its_bound_and_not_beyond(course: Course) -> 
 @pytest.mark.parametrize("part", ["tree", "workers"])
 def test_memory_is_flat(course: Course, part: str) -> None:
     third = len(course.steady) // 3
-    assert third >= 10
+    assert third >= 5
     taken: list[int] = [getattr(sample, part) for sample in course.steady]
     middle, last = statistics.median(taken[third : 2 * third]), statistics.median(taken[2 * third :])
     assert last < FLAT * middle, [round(size / MIB) for size in taken]
