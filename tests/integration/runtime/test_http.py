@@ -1,6 +1,7 @@
 """Clients of the HTTP port that are slow, silent, rude or too many."""
 
 import asyncio
+import gc
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
@@ -188,6 +189,24 @@ async def test_a_client_that_asks_much_and_reads_nothing_is_answered_no_further(
     writer.write(100 * GET.replace(b"/", b"/large", 1))
     await asyncio.sleep(0.3)
     assert 1 <= directly.answered <= 2
+
+
+async def test_a_connection_that_is_over_is_not_left_to_the_garbage_collector(connect: Connect) -> None:
+    gc.collect()
+    gc.disable()
+    try:
+        reader, writer = await connect()
+        writer.write(GET)
+        await reader.readuntil(b"ok")
+        writer.close()
+        for _ in range(40):
+            await asyncio.sleep(0.05)
+            left = sum(isinstance(each, http._Connection) for each in gc.get_objects())
+            if not left:
+                break
+        assert left == 0
+    finally:
+        gc.enable()
 
 
 async def test_a_client_that_does_not_read_is_cut_and_a_slow_one_is_not(connect: Connect) -> None:
