@@ -16,6 +16,7 @@ from headrace.transcoder import capacity
 from headrace.transcoder.capacity import measured
 from headrace.transcoder.pipe import Ready, WorkerEnd
 from headrace.transcoder.process import WORKER_COMMAND, WorkerProcess
+from tests.support.stack import eventually
 
 LOADED = "import sys, headrace.transcoder.worker.main; print({'av', 'asyncio', 'ssl'} & {*sys.modules})"
 SHOW = "import os, sys; sys.stderr.write(str([name in os.environ for name in ('PATH', 'HEADRACE_API_KEY')]))"
@@ -65,6 +66,37 @@ async def test_whoever_waits_for_a_workers_end_and_is_cancelled_leaves_none() ->
             await asyncio.sleep(0)
             ending.cancel()
         assert not exists(worker)
+
+
+SUPERVISOR = """
+import asyncio
+from headrace.transcoder.process import WorkerProcess
+
+async def main():
+    worker = await WorkerProcess.start(1 << 20)
+    await worker.pipe.receive()
+    print(worker.pid, flush=True)
+    await asyncio.sleep(600)
+
+asyncio.run(main())
+"""
+
+
+def test_a_worker_that_is_stuck_does_not_outlive_its_supervisor() -> None:
+    with subprocess.Popen([sys.executable, "-c", SUPERVISOR], stdout=subprocess.PIPE, text=True) as supervisor:
+        assert supervisor.stdout is not None
+        pid = int(supervisor.stdout.readline())
+        os.kill(pid, signal.SIGSTOP)
+        supervisor.kill()
+    eventually("the worker is gone", lambda: not runs(pid), 10)
+
+
+def runs(pid: int) -> bool:
+    """Whether it does, and is not only waiting to be reaped by whoever inherited it."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
 
 
 def test_a_worker_that_nobody_wants_any_more_says_nothing_and_goes() -> None:
