@@ -1,5 +1,6 @@
 """The encoders by themselves: what the plan fixes, and what it must not depend on."""
 
+from dataclasses import replace
 from fractions import Fraction
 
 import av
@@ -18,6 +19,8 @@ from tests.integration.transcoder.harness import numbered, psnr, tone
 
 RUNG = VideoRung("180p", 320, 180, Fraction(25), 1, 30_000, Encoding(23, 700, 700))
 BT709 = Colour(1, 1, 1, False)
+MOST_REORDERED = 2
+"""As many B-frames may wait for the picture that follows them."""
 
 
 def encoded(forces: list[Force], types: av.video.frame.PictureType = av.video.frame.PictureType.NONE) -> list[Coded]:
@@ -58,6 +61,18 @@ def test_after_a_forced_p_no_picture_before_it_is_decoded_or_shown_later() -> No
     samples = encoded(forces)
     for part in range(0, 120, 8):
         assert {sample.pts // 3600 for sample in samples[part : part + 8]} == set(range(part, part + 8))
+
+
+@pytest.mark.parametrize(("rate", "threads", "held"), [(24, 1, 5), (30, 1, 5), (30, 2, 5), (60, 1, 9), (60, 3, 9)])
+def test_an_encoder_holds_a_seventh_of_a_second_and_a_picture_however_many_threads_it_has(
+    rate: int, threads: int, held: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(encode, "threads_for", lambda _: threads)
+    encoder = VideoEncoder(replace(RUNG, frame_rate=Fraction(rate)), BT709)
+    samples: list[Coded] = []
+    for index in range(40):
+        samples += encoder.encode(numbered(320, 180, index), index * 90_000 // rate, Force.NOTHING)
+    assert len(samples) >= 40 - held - MOST_REORDERED
 
 
 def test_a_picture_that_has_the_rungs_size_is_not_copied_and_full_range_becomes_limited() -> None:
