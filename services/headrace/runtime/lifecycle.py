@@ -19,8 +19,8 @@ from headrace.core.errors import HeadraceError
 SECOND_SIGNAL_EXIT = 130
 COLLECT_AFTER_OBJECTS = 50_000
 """Made and not yet freed, before garbage is looked for. Frames and parts live for seconds and are in no cycle: with
-Python's own 700 an edge would look at each of them several times, for a tenth of its time."""
-OBJECTS_BETWEEN_COLLECTIONS = 50_000  # a thousand requests that wait are as many, and none of them is a cycle
+Python's own 700 an edge would look at each of them several times, for a tenth of its time; and a thousand requests that
+wait are as many objects, and none of them is a cycle."""
 
 
 class CannotStart(HeadraceError):
@@ -37,7 +37,7 @@ def run_until_signalled(main: Callable[[asyncio.Event], Awaitable[None]]) -> Non
     _, most_files = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most_files, most_files))
     gc.freeze()  # what has been imported stays: no collection need walk through it
-    gc.set_threshold(OBJECTS_BETWEEN_COLLECTIONS)
+    gc.set_threshold(COLLECT_AFTER_OBJECTS)
 
     async def with_signals() -> None:
         stopping = asyncio.Event()
@@ -52,7 +52,6 @@ def run_until_signalled(main: Callable[[asyncio.Event], Awaitable[None]]) -> Non
             loop.add_signal_handler(number, on_signal)
         await main(stopping)
 
-    gc.set_threshold(COLLECT_AFTER_OBJECTS)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(with_signals())
 
