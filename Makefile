@@ -55,6 +55,10 @@ bench-transcode: install-dev system-packages ## Compare what transcoding costs w
 bench-startup: install-dev ## Measure how soon a publish can be watched, and how soon each of its parts
 	@$(BIN)/python -m tests.bench.startup
 
+.PHONY: bench-glass
+bench-glass: install-dev system-packages ## Read from players' screens how old their pictures are
+	@$(BIN)/python -m tests.bench.glass
+
 .PHONY: bench-edge
 bench-edge: install-dev bench-packages ## Compare what a publisher costs the edge with nginx-rtmp
 	@$(BIN)/python -m tests.bench.edge

@@ -35,6 +35,9 @@ class Clock(Process):
         command = [sys.executable, "-m", "tests.support.clock", url, str(seconds), str(height)]
         super().__init__(command, PYTHONPATH=str(REPO))
 
+    def __enter__(self) -> "Clock":
+        return self
+
     @property
     def began_ms(self) -> int | None:
         """The wall clock when it began to connect."""

@@ -8,7 +8,10 @@ may come that much later.
 
 import getpass
 import json
+import os
+import signal
 import socket
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -85,6 +88,15 @@ class Nginx(Process):
             error.add_note(self.output)
             self.kill()
             raise
+
+    def __enter__(self) -> "Nginx":
+        return self
+
+    def kill(self) -> None:
+        """End its whole group: nginx writes over its environment, and with it the mark."""
+        with suppress(ProcessLookupError):
+            os.killpg(self.pid, signal.SIGKILL)
+        super().kill()
 
     def behind(self, url: str) -> str:
         """The address at which this nginx serves what the origin has at `url`."""

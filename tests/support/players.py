@@ -4,6 +4,7 @@ The pages are served from here, the players from where they are vendored; media 
 given. Neighbours: `browser` has the Chromium, `clock` publishes pictures that say when they were made.
 """
 
+import re
 import statistics
 import threading
 from collections.abc import Iterator
@@ -14,7 +15,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qs, quote, urlsplit
+from urllib.parse import parse_qs, quote, urljoin, urlsplit
+
+import httpx
 
 from tests.support.browser import Tab
 
@@ -30,8 +33,8 @@ FILES = {
         REPO / "services/headrace/control/console/vendor/hls.min.js",
     )
 }
-SHAKA_DELAY_S = 1.43
-"""Four times the default PART-TARGET of 0.357 s."""
+SHAKA_DELAY_S = 1.25
+"""PART-HOLD-BACK of default parts and half a part more."""
 TYPES = {".html": "text/html; charset=utf-8", ".js": "text/javascript; charset=utf-8"}
 
 
@@ -54,6 +57,21 @@ class Request:
     def name(self) -> str:
         """The last part of the path."""
         return urlsplit(self.url).path.rsplit("/", 1)[-1]
+
+    @property
+    def part(self) -> bool:
+        """Whether it is for a part."""
+        return re.fullmatch(r"\d+\.\d+-\w+\.m4s", self.name) is not None
+
+    @property
+    def segment(self) -> bool:
+        """Whether it is for a whole segment."""
+        return self.name.endswith(".m4s") and not self.part
+
+    @property
+    def took_s(self) -> float:
+        """How long its answer took, waiting included."""
+        return (self.end_ms - self.start_ms) / 1000
 
     @property
     def directives(self) -> dict[str, str]:
@@ -138,6 +156,17 @@ class Pages:
         self._server.shutdown()
         self._server.server_close()
         self._thread.join()
+
+
+def hold_back_s(hls_url: str) -> float | None:
+    """The stream's PART-HOLD-BACK, or None where nothing is listed yet."""
+    with httpx.Client(timeout=30, trust_env=False) as http:
+        answer = http.get(hls_url)
+        if answer.status_code != 200:
+            return None
+        uris = [line for line in answer.text.splitlines() if line and not line.startswith("#")]
+        found = re.search(r"PART-HOLD-BACK=([\d.]+)", http.get(urljoin(hls_url, uris[0])).text)
+    return float(found[1]) if found else None
 
 
 @contextmanager
