@@ -84,7 +84,7 @@ class OriginApp:
         path, method, request, query = found
         key = (path, method, query, *request.items())
         shared = self.sharing.ask(key, partial(self._later, *found), partial(_count, path))
-        return _count(path, _full().answer) if shared is None else shared
+        return _counted(path, method, _full().answer) if shared is None else shared
 
     def _asked(self, scope: Scope) -> Answer | Asked | None:
         """The answer, or what it takes to wait for it; None for the probes."""

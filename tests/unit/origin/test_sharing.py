@@ -117,6 +117,15 @@ async def test_who_shares_has_a_place_and_gives_it_back(live: PlaybackLog, origi
             assert [(await each).status for each in waiting] == [200] * PLACES
 
 
+async def test_where_nobody_more_may_wait_a_head_is_refused_without_a_body(live: PlaybackLog, origin: Service) -> None:
+    for _ in range(PLACES):
+        direct(origin, LIST, NEXT, method="HEAD")
+        await settle()
+    refused = direct(origin, LIST, NEXT, method="HEAD")
+    assert isinstance(refused, Answer)
+    assert (refused.status, refused.body) == (503, b"")
+
+
 async def test_who_shares_has_the_first_ones_deadline(
     live: PlaybackLog, origin: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
