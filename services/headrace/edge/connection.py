@@ -66,6 +66,7 @@ class Connection(asyncio.Protocol):
         self._media_seen = False
         self._published = False
         self._bytes = 0
+        self._counted_bytes = 0
         self._said_all = False
         self._closed_for = ""
         self._unread_from_ms: int | None = None  # since when the encoder has not read what we say
@@ -92,7 +93,6 @@ class Connection(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         """The socket was read."""
         self._bytes += len(data)
-        metrics.RECEIVED.inc(len(data))
         try:
             self._rtmp.receive_data(data, monotonic_ms())
         except RemoteProtocolError as error:
@@ -125,13 +125,15 @@ class Connection(asyncio.Protocol):
         metrics.CONNECTIONS.dec()
         plain = "reset" if error or not self.peer else "closed" if self._bytes else "silent_probe"
         metrics.CLOSED.labels(self._closed_for or plain).inc()
+        self._count()
         self._over(How.LOST)
         self._transport = None
 
     # The listener's side
 
     def tick(self, now_ms: int) -> None:
-        """Once a second: RTMP's timers, and encoders that have gone silent."""
+        """Once a second: metrics, RTMP's timers, and encoders that have gone silent."""
+        self._count()
         if self._closed_for:
             return
         try:
@@ -250,18 +252,25 @@ class Connection(asyncio.Protocol):
         for session in self._sessions.values():
             session.settle()
 
+    def _count(self) -> None:
+        metrics.RECEIVED.inc(self._bytes - self._counted_bytes)
+        self._counted_bytes = self._bytes
+        for session in self._sessions.values():
+            session.count()
+
     def _rested(self) -> None:
         self._resume("rest")
 
     def _work(self) -> bool:
         """Take what is there, but let other connections have their turn. Whether there was media."""
+        next_event, take = self._rtmp.next_event, self._take
         try:
             for _ in range(EVENTS_AT_ONCE):
-                event = self._rtmp.next_event()
+                event = next_event()
                 if event is None:
                     self._resume("work")
                     break
-                self._take(event)
+                take(event)
             else:
                 self._pause("work")
                 asyncio.get_running_loop().call_soon(self._work)

@@ -1,7 +1,7 @@
 """Media of one publish: tag bodies in, frames in the replay buffer out.
 
 Law: synchronous and cheap, every frame passes here; what cannot be used is dropped and counted, what cannot be served
-is Refused. Frames are counted once a read, in `settle`. Neighbours: `session` owns one, `describe` looks on, `replay`
+is Refused. Frames are counted in `count`, now and then. Neighbours: `session` owns one, `describe` looks on, `replay`
 holds the frames.
 """
 
@@ -29,7 +29,7 @@ class Publish:
         self._video_config = b""
         self._audio_config = b""
         self._repairs = 0
-        self._pictures = self._sounds = 0  # held since `settle`
+        self._pictures = self._sounds = 0  # held since `count`
         self.furthest = 0
 
     def described(self, *, now: bool = False) -> Source | None:
@@ -100,17 +100,13 @@ class Publish:
             case flv.Ignored(reason):
                 metrics.NOISE.labels(reason).inc()
 
-    def settle(self) -> bool:
-        """Count what came since the last call. Whether any frame did."""
-        if not (self._pictures or self._sounds):
-            return False
+    def count(self) -> None:
+        """Let the metrics know what came since the last call."""
         _VIDEO_FRAMES.inc(self._pictures)
         _AUDIO_FRAMES.inc(self._sounds)
+        metrics.REPAIRS.inc(self._timeline.repairs - self._repairs)
         self._pictures = self._sounds = 0
-        if self._timeline.repairs != self._repairs:
-            metrics.REPAIRS.inc(self._timeline.repairs - self._repairs)
-            self._repairs = self._timeline.repairs
-        return True
+        self._repairs = self._timeline.repairs
 
     def _hold(self, frame: Frame) -> None:
         if self._describer is not None:

@@ -29,6 +29,7 @@ class ReplayBuffer:
         self._delta: int | None = None
         self._keyframes: deque[tuple[int, Frame]] = deque()
         self._unsent: deque[Frame] = deque()
+        self._unsent_bytes = 0
         self._unpublished: deque[Frame] = deque()
 
     @property
@@ -55,9 +56,10 @@ class ReplayBuffer:
                 self._keyframes.append((max(frame.pts, frame.dts + self._delta), frame))
         else:
             self._audio.append(frame)
-        size = _size(frame)
+        size = len(frame.data) + FRAME_BYTES
         self._count(size)
         self.unpublished_bytes += size
+        self._unsent_bytes += size
         self._unpublished.append(frame)
         self._unsent.append(frame)
         if self.held_bytes > self.max_bytes:
@@ -65,12 +67,17 @@ class ReplayBuffer:
 
     def take(self, max_bytes: int) -> list[Frame]:
         """The unsent frames, in order, up to `max_bytes` (at least one frame if there is any)."""
-        taken: list[Frame] = []
+        if self._unsent_bytes <= max_bytes:
+            taken = list(self._unsent)
+            self._unsent.clear()
+            self._unsent_bytes = 0
+            return taken
+        taken = []
         size = 0
         while self._unsent and (not taken or size + _size(self._unsent[0]) <= max_bytes):
-            frame = self._unsent.popleft()
-            size += _size(frame)
-            taken.append(frame)
+            taken.append(self._unsent.popleft())
+            size += _size(taken[-1])
+        self._unsent_bytes -= size
         return taken
 
     def published(self, through: int) -> None:
@@ -86,15 +93,18 @@ class ReplayBuffer:
         if not self._keyframes or self._keyframes[0][0] > durable_through:
             return
         keyframe = self._keyframes[0][1]
+        freed = 0
         while self._video[0] is not keyframe:
-            self._count(-_size(self._video.popleft()))
-        while self._audio and self._audio[0].pts < keyframe.pts - AUDIO_LEAD:
-            self._count(-_size(self._audio.popleft()))
+            freed += _size(self._video.popleft())
+        audio_from = keyframe.pts - AUDIO_LEAD
+        while self._audio and self._audio[0].pts < audio_from:
+            freed += _size(self._audio.popleft())
+        self._count(-freed)
 
     def clear(self) -> None:
         """Forget everything."""
         self._count(-self.held_bytes)
-        self.unpublished_bytes = 0
+        self.unpublished_bytes = self._unsent_bytes = 0
         for held in (self._video, self._audio, self._keyframes, self._unsent, self._unpublished):
             held.clear()
 

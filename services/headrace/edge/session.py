@@ -61,7 +61,7 @@ class How(Enum):
 
 
 class Session:
-    """One publish. The connection calls `metadata`, `video` and `audio`, `settle` after each read, and `over`.
+    """One publish. The connection calls `metadata`, `video` and `audio`, `settle` after each read, `count` and `over`.
 
     `run` is its life.
     """
@@ -120,7 +120,7 @@ class Session:
 
     def settle(self) -> None:
         """What was read is taken: let it be sent, and have no more read where there is no room."""
-        if self._publish is None or not self._publish.settle():
+        if self._publish is None:
             return
         if self._forwarder is not None:
             self._forwarder.wake()
@@ -130,6 +130,11 @@ class Session:
             self._paused = True
             metrics.PAUSES.inc()
             self._shell.pause(self)
+
+    def count(self) -> None:
+        """Once a second, and at the end: let the metrics know."""
+        if self._publish is not None:
+            self._publish.count()
 
     def _refuse(self, refusal: Refused) -> None:
         self._refusal = refusal
@@ -171,6 +176,7 @@ class Session:
             self._shell.fail(self, STATUS[refusal.reason], refusal.description)
         finally:
             metrics.PUBLISHERS.dec()
+            self.count()
             buffer.clear()
             self._on_room()
             await self._release(opened, reason, flushed=True)

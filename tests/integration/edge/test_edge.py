@@ -272,6 +272,24 @@ async def test_a_worker_that_does_not_read_stops_one_publishers_socket_and_no_ot
     assert pictures == [3600 * i for i in range(4000)]
 
 
+async def test_where_many_publish_sockets_rest_and_yet_every_frame_arrives_in_order(stack: Stack) -> None:
+    keys = [f"p{i}" for i in range(20)]
+    encoders = [await Encoder.dial(stack) for _ in keys]
+    for encoder, key in zip(encoders, keys, strict=True):
+        await encoder.publish(key)
+        encoder.describe()
+    for i in range(100):
+        for encoder in encoders:
+            encoder.frame(i, 20_000 if i % 50 == 0 else 500)
+            await encoder.flush()
+    for encoder in encoders:
+        encoder.rtmp.end()
+        await encoder.flush()
+    await until(lambda: all(key in stack.transcoder.ends for key in keys))
+    for key in keys:
+        assert [f.pts for f in stack.transcoder.frames[key] if f.kind is Kind.VIDEO] == [3600 * i for i in range(100)]
+
+
 @pytest.mark.parametrize(
     ("app", "key", "code"),
     [

@@ -85,6 +85,8 @@ class ServerConnection:
 
     def data_to_send(self) -> bytes:
         """The bytes for the peer since the last call. A shell that cannot send them stops reading the peer as well."""
+        if not self._link.out:
+            return b""
         data = bytes(self._link.out)
         self._link.out.clear()
         return data
