@@ -35,6 +35,8 @@ _SERVER = (
     *_COMMON,
     ("grpc.http2.bdp_probe", 0),
     ("grpc.http2.lookahead_bytes", LOOKAHEAD_BYTES),
+    # A message in one frame, where its window lets it: a batch of media is above HTTP/2's 16 KiB.
+    ("grpc.http2.max_frame_size", LOOKAHEAD_BYTES),
     # Without these a C-core server answers a client's keepalive on an idle call with `too_many_pings`.
     ("grpc.http2.min_ping_interval_without_data_ms", 500),
     ("grpc.http2.max_ping_strikes", 0),
