@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from headrace.runtime import http
-from headrace.runtime.direct import Answer, Direct, head
+from headrace.runtime.direct import Answer, Direct, Later, head
 from headrace.runtime.http import MAX_HEAD_BYTES, Limits, serve_http
 from headrace.runtime.lifecycle import listen_tcp
 
@@ -33,12 +33,24 @@ async def app(scope: Any, receive: Any, send: Any) -> None:
 
 
 class Directly:
-    """The same by the shorter way; what it has answered is counted. `/asgi` has no other face."""
+    """The same by the shorter way; what it has answered is counted. `/asgi` has no other face.
+
+    `shared`: all answers are futures'; `given` has them.
+    """
 
     def __init__(self) -> None:
         self.answered = 0
+        self.shared = False
+        self.given: list[asyncio.Future[Answer]] = []
 
     def direct(self, scope: Any) -> Direct:
+        found = self._found(scope)
+        if not self.shared or found is None:
+            return found
+        self.given.append(asyncio.ensure_future(awaited(found)))
+        return self.given[-1]
+
+    def _found(self, scope: Any) -> Answer | Later | None:
         if scope["path"] == "/asgi":
             return None
         if scope["path"] == "/broken":
@@ -60,6 +72,10 @@ class Directly:
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         await app(scope, receive, send)
+
+
+async def awaited(found: Answer | Later) -> Answer:
+    return found if isinstance(found, Answer) else await found()
 
 
 @asynccontextmanager
@@ -88,16 +104,18 @@ def directly() -> Directly:
     return Directly()
 
 
-@pytest.fixture(params=["asgi", "direct"])
+@pytest.fixture(params=["asgi", "direct", "shared"])
 async def connect(
     request: pytest.FixtureRequest, directly: Directly, monkeypatch: pytest.MonkeyPatch
 ) -> AsyncIterator[Connect]:
     monkeypatch.setattr(http, "LOOK_S", 0.05)
-    async with serving(SHORT, directly if request.param == "direct" else app) as made:
+    directly.shared = request.param == "shared"
+    async with serving(SHORT, app if request.param == "asgi" else directly) as made:
         yield made
 
 
-only_direct = pytest.mark.parametrize("connect", ["direct"], indirect=True)
+def by(*ways: str) -> pytest.MarkDecorator:
+    return pytest.mark.parametrize("connect", ways, indirect=True)
 
 
 async def closed_after_s(reader: asyncio.StreamReader) -> float:
@@ -144,7 +162,7 @@ async def test_pipelined_requests_are_answered(connect: Connect) -> None:
         assert b"200 OK" in await reader.readuntil(b"ok")
 
 
-@only_direct
+@by("direct", "shared")
 async def test_a_whole_answer_has_a_date_and_leaves_the_connection_open(connect: Connect) -> None:
     reader, writer = await connect()
     for path in (b"/", b"/slow", b"/asgi"):
@@ -155,7 +173,7 @@ async def test_a_whole_answer_has_a_date_and_leaves_the_connection_open(connect:
         assert b"connection:" not in answer
 
 
-@only_direct
+@by("direct", "shared")
 @pytest.mark.parametrize("path", [b"/", b"/slow"])
 @pytest.mark.parametrize("asked", [b"GET %s HTTP/1.0\r\n\r\n", b"GET %s HTTP/1.1\r\nConnection: close\r\n\r\n"])
 async def test_a_whole_answer_is_the_last_where_the_client_wants_it(
@@ -168,11 +186,40 @@ async def test_a_whole_answer_is_the_last_where_the_client_wants_it(
     assert answer.endswith(b"\r\n\r\nok")
 
 
-@only_direct
+@by("direct")
 async def test_what_fails_while_it_is_waited_for_is_500(connect: Connect) -> None:
     reader, writer = await connect()
     writer.write(GET.replace(b"/", b"/broken", 1))
     assert b"500 Internal Server Error" in await reader.read()
+
+
+@by("shared")
+async def test_where_an_answer_will_not_come_the_connection_is_closed(connect: Connect, directly: Directly) -> None:
+    reader, writer = await connect()
+    writer.write(GET.replace(b"/", b"/slow", 1))
+    await asked(directly)
+    directly.given[0].cancel()
+    assert await reader.read() == b""
+
+
+@by("shared")
+async def test_who_hangs_up_is_written_nothing(
+    connect: Connect, directly: Directly, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written: list[Answer] = []
+    monkeypatch.setattr(http._Connection, "_write", lambda self, cycle, answer: written.append(answer))
+    _, writer = await connect()
+    writer.write(GET.replace(b"/", b"/slow", 1))
+    await asked(directly)
+    writer.transport.abort()
+    await directly.given[0]
+    await asyncio.sleep(0)
+    assert written == []
+
+
+async def asked(directly: Directly) -> None:
+    while not directly.given:  # noqa: ASYNC110  # it comes over a socket
+        await asyncio.sleep(0.01)
 
 
 async def test_what_waits_behind_a_slow_one_is_answered_in_order_however_much(connect: Connect) -> None:
@@ -181,7 +228,7 @@ async def test_what_waits_behind_a_slow_one_is_answered_in_order_however_much(co
     assert (await reader.read()).count(b"200 OK") == 1502
 
 
-@only_direct
+@by("direct", "shared")
 async def test_a_client_that_asks_much_and_reads_nothing_is_answered_no_further(
     connect: Connect, directly: Directly
 ) -> None:
