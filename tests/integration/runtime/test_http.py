@@ -199,7 +199,8 @@ async def test_where_an_answer_will_not_come_the_connection_is_closed(connect: C
     writer.write(GET.replace(b"/", b"/slow", 1))
     await asked(directly)
     directly.given[0].cancel()
-    assert await reader.read() == b""
+    async with asyncio.timeout(5):
+        assert await reader.read() == b""
 
 
 @by("shared")
@@ -218,8 +219,9 @@ async def test_who_hangs_up_is_written_nothing(
 
 
 async def asked(directly: Directly) -> None:
-    while not directly.given:  # noqa: ASYNC110  # it comes over a socket
-        await asyncio.sleep(0.01)
+    async with asyncio.timeout(5):
+        while not directly.given:  # noqa: ASYNC110  # it comes over a socket
+            await asyncio.sleep(0.01)
 
 
 async def test_what_waits_behind_a_slow_one_is_answered_in_order_however_much(connect: Connect) -> None:
