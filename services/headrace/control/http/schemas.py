@@ -18,7 +18,7 @@ _RUNG = {
     "properties": {
         "height": {"type": "integer", "minimum": 90, "maximum": 4320, "description": "Height of the 16:9 box, pixels."},
         "fps": {"type": "integer", "minimum": 1, "maximum": 120, "default": 60, "description": "Highest frame rate."},
-        "crf": {"type": "integer", "minimum": 10, "maximum": 51, "default": 23, "description": "x264's quality."},
+        "crf": {"type": "integer", "minimum": 10, "maximum": 51, "default": 21, "description": "x264's quality."},
         "maxrate_kbps": {"type": "integer", "minimum": 0, "default": 0, "description": "Highest rate; 0: by size."},
     },
 }

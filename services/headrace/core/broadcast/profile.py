@@ -25,7 +25,7 @@ class RungSpec:
 
     height: int
     fps: int = 60
-    crf: int = 23
+    crf: int = 21
     maxrate_kbps: int = 0
 
     def __post_init__(self) -> None:
