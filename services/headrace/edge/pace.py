@@ -1,17 +1,17 @@
 """When sockets are read: at once while there is little to do, all together every so often under load.
 
-Law: an edge reads its publishers' sockets some 2,000 times a second in all. Each read costs its calls and a message to
+Law: an edge reads its publishers' sockets some 1,000 times a second in all. Each read costs its calls and a message to
 a transcoder, and these, not the bytes, are what an edge's time goes to. So the more connections there are, the longer a
-socket rests after a read that brought media, up to 50 ms; where there are fewer than ten, none ever rests.
+socket rests after a read that brought media, up to 100 ms, a third of a part; where there are fewer than ten, none ever rests.
 Neighbours: `connection` rests, `listener` has the one pace of all.
 """
 
 import asyncio
 from collections.abc import Callable
 
-READS_PER_S = 2000
-LEAST_REST_S = 0.005  # shorter ones would save nothing: frames are further apart
-MOST_REST_S = 0.05
+READS_PER_S = 1000
+LEAST_REST_S = 0.01  # shorter ones would save nothing: frames are further apart
+MOST_REST_S = 0.1
 
 
 def rest_s(connections: int) -> float:
