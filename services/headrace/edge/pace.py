@@ -2,7 +2,8 @@
 
 Law: an edge reads its publishers' sockets some 1,000 times a second in all. Each read costs its calls and a message to
 a transcoder, and these, not the bytes, are what an edge's time goes to. So the more connections there are, the longer a
-socket rests after a read that brought media, up to 100 ms, a third of a part; where there are fewer than ten, none ever rests.
+socket rests after a read that brought media, up to 100 ms, a third of a part; where there are fewer than ten, none ever
+rests.
 Neighbours: `connection` rests, `listener` has the one pace of all.
 """
 
