@@ -14,6 +14,8 @@ pytestmark = pytest.mark.timeout(120)
 
 ARTIFACTS = Path(__file__).parents[1] / "artifacts"
 WATCH_S = 20.0
+FASTEST = 1.5
+"""How fast the console's player plays at most, to catch up."""
 
 
 @pytest.fixture
@@ -37,7 +39,7 @@ def test_chromium_plays_the_demo_for_20_seconds_without_a_stall(demo: Stack) -> 
     assert seen.width > 0
     clock = [(at - seen.samples[0][0]) / 1000 for at, _, _ in seen.samples]
     shown = [time - seen.samples[0][1] for _, time, _ in seen.samples]
-    assert shown[-1] == pytest.approx(clock[-1], rel=0.05)
+    assert 0.95 * clock[-1] <= shown[-1] <= (FASTEST + 0.05) * clock[-1]
     assert all(b > a for a, b in pairwise(shown))
     pictures = seen.samples[-1][2] - seen.samples[0][2]
     assert pictures >= 10 * shown[-1]

@@ -32,8 +32,8 @@ export class Player {
 
   #load() {
     if (window.Hls && window.Hls.isSupported()) {
-      // Three segments are what a live player stays behind: begun with fewer, a young broadcast stalls at once.
-      const hls = this.hls = new window.Hls({ backBufferLength: 30, initialLiveManifestSize: 3 });
+      // At the distance from the live edge that the playlist asks for, and back to it by playing a little faster.
+      const hls = this.hls = new window.Hls({ backBufferLength: 30, lowLatencyMode: true, maxLiveSyncPlaybackRate: 1.5 });
       hls.on(window.Hls.Events.ERROR, (_event, error) => this.#failed(hls, error));
       hls.on(window.Hls.Events.MANIFEST_PARSED, () => this.#start());
       hls.loadSource(this.url);
