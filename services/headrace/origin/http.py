@@ -83,8 +83,7 @@ class OriginApp:
             return found
         path, method, request, query = found
         key = (path, method, query, *request.items())
-        shared = self.sharing.ask(key, partial(self._later, *found), partial(_count, path))
-        return _counted(path, method, _full().answer) if shared is None else shared
+        return self.sharing.ask(key, partial(self._later, *found), partial(_count, path))
 
     def _asked(self, scope: Scope) -> Answer | Asked | None:
         """The answer, or what it takes to wait for it; None for the probes."""
@@ -226,15 +225,11 @@ class OriginApp:
     @contextmanager
     def _place_to_wait(self) -> Iterator[None]:
         if not self._places.take():
-            raise _full()
+            raise Failure(503, "too many requests wait already", retry_after_s=1)
         try:
             yield
         finally:
             self._places.give_back()
-
-
-def _full() -> Failure:
-    return Failure(503, "too many requests wait already", retry_after_s=1)
 
 
 def _shown(wanted: Directives, followed: FollowedRun, rung: str) -> bool:

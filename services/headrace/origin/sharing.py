@@ -66,8 +66,8 @@ class Sharing:
 
     def ask(
         self, key: Hashable, later: Later, on_shared: Callable[[Answer, int], object]
-    ) -> asyncio.Future[Answer] | Later | None:
-        """What brings the answer of `later`; None where nobody more may wait.
+    ) -> asyncio.Future[Answer] | Later:
+        """What brings the answer of `later`; itself where nobody more may wait: it may not have to.
 
         At its end `on_shared` is told how many had it beside the first.
         """
@@ -80,7 +80,7 @@ class Sharing:
         elif self._places.take():
             shared.more += 1
         else:
-            return None
+            return later
         return shared.task
 
     def _end(self, key: Hashable, on_shared: Callable[[Answer, int], object], task: asyncio.Task[Answer]) -> None:

@@ -42,6 +42,13 @@ def direct(origin: Service, path: str, query: str = "", headers: Mapping[str, st
     return origin.http_app.direct(scope)
 
 
+async def alone(found: Direct) -> Answer:
+    """The answer of one who shares it with nobody."""
+    assert found is not None
+    assert not isinstance(found, Answer | asyncio.Future)
+    return await found()
+
+
 def future(found: Direct) -> asyncio.Future[Answer]:
     assert isinstance(found, asyncio.Future)
     return found
@@ -109,8 +116,7 @@ async def test_who_shares_has_a_place_and_gives_it_back(live: PlaybackLog, origi
         for _ in range(PLACES):
             waiting.append(future(direct(origin, LIST, query)))
             await settle()
-        one_more = direct(origin, LIST, query)
-        assert isinstance(one_more, Answer)
+        one_more = await alone(direct(origin, LIST, query))
         assert one_more.status == (await ask(origin.http_app, f"{LIST}?_HLS_msn=4")).status == 503
         await live.append(RUN, parts_of(PLAN, "audio", 3, count=part + 1)[part])
         async with asyncio.timeout(2):
@@ -121,9 +127,20 @@ async def test_where_nobody_more_may_wait_a_head_is_refused_without_a_body(live:
     for _ in range(PLACES):
         direct(origin, LIST, NEXT, method="HEAD")
         await settle()
-    refused = direct(origin, LIST, NEXT, method="HEAD")
-    assert isinstance(refused, Answer)
+    refused = await alone(direct(origin, LIST, NEXT, method="HEAD"))
     assert (refused.status, refused.body) == (503, b"")
+
+
+async def test_where_nobody_more_may_wait_media_that_is_published_is_still_for_all(
+    live: PlaybackLog, origin: Service
+) -> None:
+    for _ in range(PLACES):
+        direct(origin, LIST, NEXT)
+        await settle()
+    part = f"{BASE}/audio/2.0-e1.m4s"
+    first, second = future(direct(origin, part)), direct(origin, part)
+    assert ((await first).status, (await alone(second)).status) == (200, 200)
+    assert live.calls["get"] == 1
 
 
 async def test_who_shares_has_the_first_ones_deadline(
