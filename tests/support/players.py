@@ -131,6 +131,11 @@ class Watched:
         dry = ("waiting", "stalled", "stalldetected")
         return [event for event in self.events if event.name in dry and event.at_ms > self.began_ms + 1000 * after_s]
 
+    def failures(self, after_s: float = 0.0) -> list[str]:
+        """What the player complained of, from so long after the start on; what it gave up for, at any time."""
+        late_ms = self.began_ms + 1000 * after_s
+        return [what for at_ms, fatal, what in self.errors if fatal or at_ms > late_ms]
+
     def longest_freeze_s(self, after_s: float = 0.0) -> float:
         """The longest time for which one picture stood."""
         shown = self.since(self.began_ms + 1000 * after_s)
