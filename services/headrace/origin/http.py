@@ -2,8 +2,7 @@
 
 Law: GET, HEAD and OPTIONS; no framework in the way of the bytes, and no task for what is here already. What a playlist
 has promised is waited for, bounded in number and in time: the first segment of a run that has just begun, the next part
-of a playlist, a hinted part, of which no byte is sent before the last one is here. Who hangs up keeps the place until
-then: a watch over every connection that waits would cost each of them more than that place.
+of a playlist, a hinted part, of which no byte is sent before the last one is here. Who hangs up gives the place back.
 Neighbours: `paths`, `blocking` (what is asked), `showing` (what is here), `answers` (how it is said), `follower`,
 `caching` (where it is from), `sharing` (who waits).
 """

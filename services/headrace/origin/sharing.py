@@ -1,7 +1,9 @@
 """Requests that wait: how many may, and that those who want the same wait for one answer.
 
-Law: every request that waits has a place, whether it asks itself or gets what another asked for; who comes last shares
-the first one's deadline. An answer that is shared comes even when the origin stops. Neighbours: `http` asks.
+Law: every request that waits has a place, whether it asks itself or gets what another asked for, and gives it back when
+it leaves; who comes last shares the first one's deadline. An answer that is shared comes even when the origin stops;
+when all have left, nobody asks for it any more.
+Neighbours: `http` asks.
 """
 
 import asyncio
@@ -38,13 +40,18 @@ class Places:
 
 
 class _Shared:
-    """A task, and how many wait for it beside the one who asked first."""
+    """A task, which has a place while it waits, and those who wait for it, of whom each but one has a place as well."""
 
-    __slots__ = ("more", "task")
+    __slots__ = ("task", "waiters")
 
     def __init__(self, task: asyncio.Task[Answer]) -> None:
         self.task = task
-        self.more = 0
+        self.waiters: set[asyncio.Future[Answer]] = set()
+
+    @property
+    def more(self) -> int:
+        """How many wait beside the task."""
+        return max(0, len(self.waiters) - 1)
 
 
 class Sharing:
@@ -69,25 +76,49 @@ class Sharing:
     ) -> asyncio.Future[Answer] | Later:
         """What brings the answer of `later`; itself where nobody more may wait: it may not have to.
 
-        At its end `on_shared` is told how many had it beside the first.
+        Who waits no longer cancels the future. At the end `on_shared` is told how many had the answer beside the first.
         """
         shared = self._shared.get(key)
         if shared is None:
             if self._group is None:
                 return later
             shared = self._shared[key] = _Shared(self._group.create_task(_answered(later)))
-            shared.task.add_done_callback(partial(self._end, key, on_shared))
-        elif self._places.take():
-            shared.more += 1
-        else:
+            shared.task.add_done_callback(partial(self._end, key, shared, on_shared))
+        elif not self._places.take():
             return later
-        return shared.task
+        waiter: asyncio.Future[Answer] = shared.task.get_loop().create_future()
+        shared.waiters.add(waiter)
+        waiter.add_done_callback(partial(self._leave, key, shared))
+        return waiter
 
-    def _end(self, key: Hashable, on_shared: Callable[[Answer, int], object], task: asyncio.Task[Answer]) -> None:
-        more = self._shared.pop(key).more
+    def _leave(self, key: Hashable, shared: _Shared, waiter: asyncio.Future[Answer]) -> None:
+        if not waiter.cancelled() or waiter not in shared.waiters:
+            return  # it has its answer
+        if shared.more:
+            self._places.give_back()
+        shared.waiters.discard(waiter)
+        if not shared.waiters:
+            self._forget(key, shared)
+            shared.task.cancel()
+
+    def _end(
+        self, key: Hashable, shared: _Shared, on_shared: Callable[[Answer, int], object], task: asyncio.Task[Answer]
+    ) -> None:
+        self._forget(key, shared)
+        waiters, more = shared.waiters, shared.more
         self._places.give_back(more)
+        shared.waiters = set()
+        for waiter in waiters:
+            if task.cancelled():
+                waiter.cancel()
+            elif not waiter.done():
+                waiter.set_result(task.result())
         if not task.cancelled():
             on_shared(task.result(), more)
+
+    def _forget(self, key: Hashable, shared: _Shared) -> None:
+        if self._shared.get(key) is shared:  # another one may have begun since all had left this one
+            del self._shared[key]
 
 
 async def _answered(later: Later) -> Answer:

@@ -40,7 +40,7 @@ class Answer(NamedTuple):
 
 
 Later = Callable[[], Awaitable[Answer]]
-# The answer; or the future of one that others may get as well; or what brings it; or None: ask the ASGI face.
+# The answer; or the future of one, cancelled when the client hangs up; or what brings it; or None: ask the ASGI face.
 Direct = Answer | asyncio.Future[Answer] | Later | None
 
 

@@ -109,12 +109,18 @@ class _Connection(HttpToolsProtocol):
         self._direct: Callable[[Any], Direct] | None = getattr(self.config.app, "direct", None)
         self._since_s: float | None = monotonic_s()  # None while a whole request is being answered
         self._has_asked = False
+        self._awaited: asyncio.Future[Answer] | None = None
         self._head_bytes = 0
         self._unsent_bytes = 0
         self._unread_since_s = 0.0
         if self.limit_concurrency is not None and len(self.connections) > self.limit_concurrency * 5 // 4:
             self._refused()
             transport.abort()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        super().connection_lost(exc)
+        if self._awaited is not None:
+            self._awaited.cancel()
 
     def overdue(self, now_s: float, limits: Limits) -> bool:
         """Whether the client has had all of its time. To be asked every second or so."""
@@ -159,6 +165,7 @@ class _Connection(HttpToolsProtocol):
         if found is None:
             return super()._start_asgi_task(cycle, app)
         if isinstance(found, asyncio.Future):
+            self._awaited = found
             return found.add_done_callback(partial(self._write_shared, cycle))
         return self._write_or_wait(cycle, found)
 
@@ -168,6 +175,7 @@ class _Connection(HttpToolsProtocol):
         return super()._start_asgi_task(cycle, partial(self._write_later, cycle, found))
 
     def _write_shared(self, cycle: RequestResponseCycle, found: asyncio.Future[Answer]) -> None:
+        self._awaited = None
         if found.cancelled():
             self.transport.close()
         elif not cycle.disconnected:

@@ -204,7 +204,7 @@ async def test_where_an_answer_will_not_come_the_connection_is_closed(connect: C
 
 
 @by("shared")
-async def test_who_hangs_up_is_written_nothing(
+async def test_who_hangs_up_is_written_nothing_and_waits_no_longer(
     connect: Connect, directly: Directly, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     written: list[Answer] = []
@@ -213,8 +213,9 @@ async def test_who_hangs_up_is_written_nothing(
     writer.write(GET.replace(b"/", b"/slow", 1))
     await asked(directly)
     writer.transport.abort()
-    await directly.given[0]
+    await asyncio.wait(directly.given, timeout=5)
     await asyncio.sleep(0)
+    assert directly.given[0].cancelled()
     assert written == []
 
 

@@ -8,7 +8,7 @@ import pytest
 from headrace.core.broadcast import Entry, RunId
 from headrace.livelog.base import LiveLog
 from headrace.origin import http
-from headrace.origin.metrics import REQUESTS
+from headrace.origin.metrics import REQUESTS, WAITING
 from headrace.origin.pages import Pages
 from headrace.origin.service import OriginSettings, Service, build
 from headrace.runtime.direct import Answer, Direct
@@ -107,6 +107,34 @@ async def test_what_differs_is_not_shared(live: PlaybackLog, origin: Service) ->
     tagged = direct(origin, LIST, NEXT, {"if-none-match": "*"})
     assert isinstance(tagged, Answer)
     assert tagged.status == 304
+
+
+async def test_who_leaves_gives_the_place_back_and_the_last_one_ends_the_asking(
+    live: PlaybackLog, origin: Service
+) -> None:
+    for _ in range(2):  # nothing of the first round is left in the way of the second
+        waiting = [future(direct(origin, LIST, NEXT)) for _ in range(PLACES)]
+        await settle()
+        assert WAITING._value.get() == PLACES
+        for left, each in zip(reversed(range(PLACES)), waiting, strict=True):
+            each.cancel()
+            await settle()
+            assert WAITING._value.get() == left
+    late = future(direct(origin, LIST, NEXT))
+    await live.append(RUN, following())
+    async with asyncio.timeout(2):
+        assert (await late).status == 200
+    assert WAITING._value.get() == 0
+
+
+async def test_who_comes_when_all_have_just_left_asks_anew(live: PlaybackLog, origin: Service) -> None:
+    first = future(direct(origin, LIST, NEXT))
+    await settle()
+    first.cancel()
+    second = future(direct(origin, LIST, NEXT))
+    await live.append(RUN, following())
+    async with asyncio.timeout(2):
+        assert (await second).status == 200
 
 
 async def test_who_shares_has_a_place_and_gives_it_back(live: PlaybackLog, origin: Service) -> None:
