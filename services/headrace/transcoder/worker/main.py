@@ -36,12 +36,15 @@ class Outbox:
         self.send(Counted(what, 1))
 
     def fail(self, error: BaseException) -> NoReturn:
-        """The end of this process."""
-        traceback.print_exception(error)
-        sys.stderr.flush()
-        with suppress(OSError):
-            self.send(Failed(f"{type(error).__name__}: {error}"))
-        os._exit(1)
+        """The end of this process, whether or not anybody can be told."""
+        try:
+            with suppress(OSError):
+                traceback.print_exception(error)
+                sys.stderr.flush()
+            with suppress(OSError):
+                self.send(Failed(f"{type(error).__name__}: {error}"))
+        finally:
+            os._exit(1)  # without it only this thread would end, and those that wait for it never
 
 
 def main(fd: int) -> None:
