@@ -1,6 +1,7 @@
 """Which picture a rung is scaled from, and that the fast way to scale is the same picture."""
 
 import ctypes
+import ctypes.util
 from collections.abc import Iterator
 from fractions import Fraction
 from itertools import islice
@@ -85,3 +86,18 @@ def test_gathers_are_avoided_on_amd_and_left_alone_elsewhere(
         monkeypatch.setattr(gathers, "CPUINFO", cpuinfo)
         gathers.avoid_slow_gathers()
         assert libavutil.av_get_cpu_flags() == flags | avoided
+
+
+def test_where_ffmpeg_cannot_be_asked_its_gathers_are_left_alone(
+    libavutil: ctypes.CDLL, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    flags = libavutil.av_get_cpu_flags()
+    cpuinfo = tmp_path / "cpuinfo"
+    cpuinfo.write_text("vendor_id\t: AuthenticAMD\n")
+    monkeypatch.setattr(gathers, "CPUINFO", cpuinfo)
+    static = tmp_path / "_core.so"  # no library at all
+    static.touch()
+    for library in static, ctypes.util.find_library("c"):  # and one that has no such function
+        monkeypatch.setattr(_core, "__file__", str(library))
+        gathers.avoid_slow_gathers()
+    assert libavutil.av_get_cpu_flags() == flags

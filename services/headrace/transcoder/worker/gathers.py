@@ -7,6 +7,7 @@ Neighbours: `line` calls it before there is a scaler.
 """
 
 import ctypes
+from contextlib import suppress
 from pathlib import Path
 
 from av import _core
@@ -18,5 +19,6 @@ CPUINFO = Path("/proc/cpuinfo")
 def avoid_slow_gathers() -> None:
     """Tell FFmpeg, in this process, that an AMD processor's gathers are slow."""
     if CPUINFO.exists() and "AuthenticAMD" in CPUINFO.read_text():
-        libavutil = ctypes.CDLL(_core.__file__)  # a library's handle finds what it is linked with, too
-        libavutil.av_force_cpu_flags(libavutil.av_get_cpu_flags() | SLOW_GATHER)
+        with suppress(OSError, AttributeError):  # a PyAV that hides its FFmpeg scales slowly, and works
+            libavutil = ctypes.CDLL(_core.__file__)  # a library's handle finds what it is linked with, too
+            libavutil.av_force_cpu_flags(libavutil.av_get_cpu_flags() | SLOW_GATHER)
