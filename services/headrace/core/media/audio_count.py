@@ -45,7 +45,7 @@ class AudioCount:
             self._next = told
         ahead = told - self._next  # > 0: the clock is ahead of the count
         if abs(ahead) * 1000 > JUMP_MS * self.rate:
-            self._next = max(told, 0)
+            self._next = max(told, 1)
             self._watched.clear()
             self.jumps += 1
             jump, ahead = True, 0

@@ -55,6 +55,14 @@ def test_no_access_unit_starts_on_a_millisecond(at_ms: int) -> None:
     assert all((counted.sample + 1024 * k) % 48 for k in range(3))  # 1024 * 3 is a whole number of milliseconds
 
 
+def test_counts_stay_odd_where_the_clock_jumps_back_before_the_start() -> None:
+    count = AudioCount(48_000, 1024)
+    assert count.place(2000) is not None
+    back = count.place(-500)
+    assert back is not None
+    assert (back.sample, back.jump) == (1, True)
+
+
 def test_a_clock_that_drifts_is_followed_16_samples_at_a_time() -> None:
     timeline = started(0, 0)
     fast = 1.0003  # 300 ppm, more than any crystal
