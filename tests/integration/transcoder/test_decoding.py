@@ -1,6 +1,7 @@
 """Decoding by itself: whatever the source does not say or has damaged, no picture is lost that FFmpeg can give."""
 
 import re
+import threading
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
@@ -9,12 +10,14 @@ from fractions import Fraction
 import av
 import pytest
 from av.codec.context import Flags
+from av.video.reformatter import ColorPrimaries, ColorTrc
 
 from headrace.core.bits import BitReader
 from headrace.core.broadcast import VideoSource
 from headrace.core.codec.h264 import AvcConfig, annexb_to_sample
 from headrace.core.media import Frame, Kind
 from headrace.transcoder.worker.decode import VideoDecoder
+from headrace.transcoder.worker.scale import Scaler
 from tests.integration.transcoder.harness import numbered
 
 FRAME = 3600
@@ -80,6 +83,22 @@ def test_every_picture_comes_out_though_the_source_does_not_say_how_it_reorders(
     pictures = [picture for frame in frames for picture in decoding.decode(frame)] + decoding.flush()
     assert [picture.pts for picture in pictures] == [index * FRAME for index in range(COUNT)]
     assert counted == []
+
+
+@pytest.mark.parametrize(("matrix", "told"), [("bt709", 1), ("bt470bg", 6)])
+def test_pictures_say_of_their_colours_what_they_say_while_several_rungs_scale_them(matrix: str, told: int) -> None:
+    config, frames = encoded(f"colorprim=bt709:transfer=bt709:colormatrix={matrix}")
+    decoding = decoder(config, [])
+    pictures = [picture for frame in frames for picture in decoding.decode(frame)] + decoding.flush()
+    assert len(pictures) == COUNT
+    seen = set()
+    for picture in pictures:
+        scaling = threading.Thread(target=Scaler(1920, 1080).scale, args=(picture.image,))
+        scaling.start()
+        while scaling.is_alive():
+            seen.add((picture.image.color_trc, picture.image.color_primaries, picture.image.colorspace))
+        seen.add((picture.image.color_trc, picture.image.color_primaries, picture.image.colorspace))
+    assert seen == {(ColorTrc.UNSPECIFIED, ColorPrimaries.UNSPECIFIED, told)}
 
 
 def bad_lengths(data: bytes) -> bytes:

@@ -18,6 +18,7 @@ from headrace.core.broadcast import VideoSource
 from headrace.core.codec.h264 import AvcConfig
 from headrace.core.media import Frame
 from headrace.transcoder.worker.encode import threads_for
+from headrace.transcoder.worker.scale import share
 
 MOST_DUE = 32  # units without their pictures: H.264 reorders over 16, and 8 threads hold one each
 
@@ -76,6 +77,7 @@ class VideoDecoder:
             if image.pts not in self._due:
                 self._count("picture_out_of_order")
                 continue
+            share(image)
             while (missing := min(self._due)) < image.pts:
                 pictures.append(self._stand_in(missing, image))
             self._last = Picture(image, image.pts, self._due.pop(image.pts))

@@ -8,9 +8,11 @@ long as its rung; it makes 8-bit 4:2:0 in limited range. Neighbours: `rung` owns
 from collections.abc import Sequence
 
 from av import VideoFrame
-from av.video.reformatter import ColorRange, Interpolation, VideoReformatter
+from av.video.reformatter import ColorPrimaries, ColorRange, ColorTrc, Interpolation, VideoReformatter
 
 from headrace.core.broadcast import VideoRung
+
+BT470BG, SMPTE170M = 5, 6  # one matrix by two names, ISO/IEC 23091-2
 
 
 def scaled_from(rungs: Sequence[VideoRung]) -> dict[str, str | None]:
@@ -20,6 +22,18 @@ def scaled_from(rungs: Sequence[VideoRung]) -> dict[str, str | None]:
         larger = [r for r in rungs if r.width >= 2 * rung.width and r.height >= 2 * rung.height]
         above[rung.name] = min(larger, key=lambda r: r.width * r.height).name if larger else None
     return above
+
+
+def share(picture: VideoFrame) -> None:
+    """Let several rungs scale `picture` at the same time.
+
+    While PyAV scales one, the picture itself says this of its colours, which is all that the scaler needs to know; it
+    then gets back what it said before. Threads would take that from each other, and a scaler may refuse what it sees.
+    """
+    picture.color_trc = ColorTrc.UNSPECIFIED
+    picture.color_primaries = ColorPrimaries.UNSPECIFIED
+    if picture.colorspace == BT470BG:
+        picture.colorspace = SMPTE170M
 
 
 class Scaler:
