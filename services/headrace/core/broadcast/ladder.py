@@ -7,7 +7,7 @@ source) into which the picture is fitted, so wide films and upright phones get t
 from dataclasses import dataclass
 from fractions import Fraction
 
-from headrace.core.broadcast.profile import RungSpec
+from headrace.core.broadcast.profile import DEFAULT_CRF, RungSpec
 from headrace.core.broadcast.source import VideoSource
 
 HIGH_RATE = Fraction(31)  # frames/s above which a rung counts as a 50/60 fps one
@@ -92,7 +92,7 @@ def fit(spec: RungSpec, video: VideoSource) -> Fitted | None:
 def _native(video: VideoSource) -> Fitted:
     width, height = (_even(x, x) for x in _shown(video))
     kbps = min(_kbps_for(width * height), video.kbps or 100_000)
-    return Fitted(f"{height}p", width, height, _stride(video.frame_rate, 60), 23, max(kbps, 150))
+    return Fitted(f"{height}p", width, height, _stride(video.frame_rate, 60), DEFAULT_CRF, max(kbps, 150))
 
 
 def _shown(video: VideoSource) -> tuple[Fraction, Fraction]:

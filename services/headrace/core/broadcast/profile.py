@@ -10,6 +10,7 @@ from typing import Any
 from headrace.core.errors import HeadraceError
 
 MAX_RUNGS = 8  # more renditions than any published ladder; each costs an encoder thread
+DEFAULT_CRF = 21
 MAX_SHOWN = 40  # characters of an unknown field's name
 
 
@@ -25,7 +26,7 @@ class RungSpec:
 
     height: int
     fps: int = 60
-    crf: int = 21
+    crf: int = DEFAULT_CRF
     maxrate_kbps: int = 0
 
     def __post_init__(self) -> None:

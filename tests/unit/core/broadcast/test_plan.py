@@ -6,7 +6,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from headrace.core.broadcast import AudioSource, Cut, Plan, Profile, ProfileError, Source, VideoSource, make_plan
+from headrace.core.broadcast import (
+    AudioSource,
+    Cut,
+    Plan,
+    Profile,
+    ProfileError,
+    RungSpec,
+    Source,
+    VideoSource,
+    make_plan,
+)
 
 S = 90_000
 
@@ -47,6 +57,13 @@ def test_encoded_media_is_decoded_less_than_a_part_early_and_its_gaps_hold_a_pic
     plan = make_plan(Profile.parse("auto"), source(rate=rate))
     assert max(r.delta for r in plan.video) <= plan.part * 2 // 3
     assert plan.gap > S / rate + 180  # with the rounding of milliseconds, nothing is filled where nothing is missing
+
+
+@pytest.mark.parametrize("height", [90, 1080])
+def test_a_source_below_the_ladder_is_encoded_as_well_as_any(height: int) -> None:
+    (rung, *_) = make_plan(Profile.parse("auto"), source(height * 16 // 9, height)).video
+    assert rung.encoding is not None
+    assert (rung.height, rung.encoding.crf) == (height, RungSpec(height).crf)
 
 
 def test_auto_drops_a_rung_with_more_bits_than_the_source_at_its_size() -> None:
