@@ -105,7 +105,8 @@ class Process:
         return code
 
     def kill(self) -> None:
-        """End everything that carries the mark, at once."""
+        """End the process and everything that carries the mark, at once."""
+        self._popen.kill()
         while left := self.offspring():
             for pid in left:
                 with suppress(ProcessLookupError):
