@@ -46,6 +46,10 @@ class Parts(Protocol):
     connections: set["Connection"]
     pace: Pace
 
+    @property
+    def publishing(self) -> int:
+        """How many sessions there are."""
+
     def spawn(self, work: Coroutine[Any, Any, None]) -> None:
         """Run a session to its end, apart from all others."""
 
@@ -99,11 +103,7 @@ class Connection(asyncio.Protocol):
             self._close(error.code, error)
             return
         # A socket that had much to give is read on, or its rests would bound its rate.
-        if (
-            self._work()
-            and len(data) < READ_ON_BYTES
-            and self._parts.pace.rest(self._rested, len(self._parts.connections))
-        ):
+        if self._work() and len(data) < READ_ON_BYTES and self._parts.pace.rest(self._rested, self._parts.publishing):
             self._pause("rest")
 
     def eof_received(self) -> None:

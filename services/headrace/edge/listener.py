@@ -37,6 +37,11 @@ class Listener:
         self._sessions: asyncio.TaskGroup | None = None
         self._running: set[asyncio.Task[None]] = set()
 
+    @property
+    def publishing(self) -> int:
+        """How many sessions there are."""
+        return len(self._running)
+
     def spawn(self, work: Coroutine[Any, Any, None]) -> None:
         """Run a session to its end, apart from all others."""
         assert self._sessions is not None

@@ -1,9 +1,9 @@
 """When sockets are read: at once while there is little to do, all together every so often under load.
 
 Law: an edge reads its publishers' sockets some 1,000 times a second in all. Each read costs its calls and a message to
-a transcoder, and these, not the bytes, are what an edge's time goes to. So the more connections there are, the longer a
+a transcoder, and these, not the bytes, are what an edge's time goes to. So the more publishers there are, the longer a
 socket rests after a read that brought media, up to 100 ms, a third of a part; where there are fewer than ten, none ever
-rests.
+rests. Connections that publish nothing make nobody wait.
 Neighbours: `connection` rests, `listener` has the one pace of all.
 """
 
@@ -15,9 +15,9 @@ LEAST_REST_S = 0.01  # shorter ones would save nothing: frames are further apart
 MOST_REST_S = 0.1
 
 
-def rest_s(connections: int) -> float:
+def rest_s(publishers: int) -> float:
     """How long a socket rests after a read where there are so many."""
-    wanted = connections / READS_PER_S
+    wanted = publishers / READS_PER_S
     return 0.0 if wanted < LEAST_REST_S else min(wanted, MOST_REST_S)
 
 

@@ -22,6 +22,7 @@ from headrace.core.codec.h264 import AvcConfig
 from headrace.core.media import Frame, Kind
 from headrace.core.rtmp._commands import command
 from headrace.core.rtmp._writer import ChunkWriter
+from headrace.edge.pace import Pace
 from headrace.edge.replay import FRAME_BYTES
 from headrace.edge.service import Service, build
 from headrace.edge.settings import EdgeSettings
@@ -272,7 +273,39 @@ async def test_a_worker_that_does_not_read_stops_one_publishers_socket_and_no_ot
     assert pictures == [3600 * i for i in range(4000)]
 
 
-async def test_where_many_publish_sockets_rest_and_yet_every_frame_arrives_in_order(stack: Stack) -> None:
+@pytest.fixture
+def rests(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, bool]]:
+    """Among how many publishers a socket was read, and whether it rested then."""
+    rest, seen = Pace.rest, []
+
+    def watched(pace: Pace, wake: Callable[[], None], among: int) -> bool:
+        rested = rest(pace, wake, among)
+        seen.append((among, rested))
+        return rested
+
+    monkeypatch.setattr(Pace, "rest", watched)
+    return seen
+
+
+async def test_connections_that_publish_nothing_make_no_publisher_wait(
+    stack: Stack, rests: list[tuple[int, bool]]
+) -> None:
+    for _ in range(30):
+        await Encoder.dial(stack)
+    encoder = await Encoder.dial(stack)
+    await encoder.publish("a")
+    encoder.describe()
+    for i in range(30):
+        encoder.frame(i)
+    encoder.rtmp.end()
+    await encoder.flush()
+    await until(lambda: "a" in stack.transcoder.ends)
+    assert set(rests) == {(1, False)}
+
+
+async def test_where_many_publish_sockets_rest_and_yet_every_frame_arrives_in_order(
+    stack: Stack, rests: list[tuple[int, bool]]
+) -> None:
     keys = [f"p{i}" for i in range(20)]
     encoders = [await Encoder.dial(stack) for _ in keys]
     for encoder, key in zip(encoders, keys, strict=True):
@@ -288,6 +321,7 @@ async def test_where_many_publish_sockets_rest_and_yet_every_frame_arrives_in_or
     await until(lambda: all(key in stack.transcoder.ends for key in keys))
     for key in keys:
         assert [f.pts for f in stack.transcoder.frames[key] if f.kind is Kind.VIDEO] == [3600 * i for i in range(100)]
+    assert (len(keys), True) in rests
 
 
 @pytest.mark.parametrize(

@@ -9,17 +9,17 @@ from hypothesis import strategies as st
 from headrace.edge.pace import MOST_REST_S, READS_PER_S, Pace, rest_s
 
 
-@pytest.mark.parametrize("connections", [1, 9])
-async def test_few_connections_never_rest(connections: int) -> None:
-    assert not Pace().rest(lambda: None, connections)
+@pytest.mark.parametrize("publishers", [1, 9])
+async def test_few_publishers_never_rest(publishers: int) -> None:
+    assert not Pace().rest(lambda: None, publishers)
 
 
 @given(st.integers(10, 10_000))
-def test_many_rest_as_long_as_the_reads_of_all_allow_and_never_longer_than_the_most(connections: int) -> None:
-    wait_s = rest_s(connections)
+def test_many_rest_as_long_as_the_reads_of_all_allow_and_never_longer_than_the_most(publishers: int) -> None:
+    wait_s = rest_s(publishers)
     assert 0 < wait_s <= MOST_REST_S
-    assert connections / wait_s >= READS_PER_S * (1 - 1e-9)
-    assert wait_s == MOST_REST_S or connections / wait_s <= READS_PER_S * (1 + 1e-9)
+    assert publishers / wait_s >= READS_PER_S * (1 - 1e-9)
+    assert wait_s == MOST_REST_S or publishers / wait_s <= READS_PER_S * (1 + 1e-9)
 
 
 async def test_all_that_rest_are_woken_together_and_once() -> None:
@@ -31,7 +31,6 @@ async def test_all_that_rest_are_woken_together_and_once() -> None:
             both.set()
 
     assert pace.rest(lambda: wake("a"), 20)
-    await asyncio.sleep(0)
     assert pace.rest(lambda: wake("b"), 20)
     assert woken == []
     async with asyncio.timeout(5):
