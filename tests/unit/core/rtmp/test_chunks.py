@@ -95,6 +95,16 @@ def test_a_long_run_of_tiny_chunks_interleaved_with_another_stream_keeps_its_ord
     assert messages[-1].payload == long
 
 
+@pytest.mark.parametrize("chunks", [1, 2, 3])
+def test_a_message_that_fills_its_chunks_ends_there_though_the_next_ones_header_looks_like_one_of_its_own(
+    chunks: int,
+) -> None:
+    reader, payload = ChunkReader(Limits()), bytes(range(128)) * chunks
+    pieces = [payload[at : at + 128] for at in range(0, len(payload), 128)]
+    data = first(4, 40, len(payload)) + b"\xc4".join(pieces * 3)
+    assert [(m.timestamp, m.payload) for m in read(reader, data)] == [(at, payload) for at in (40, 80, 120)]
+
+
 messages = st.builds(
     Message,
     st.sampled_from([8, 9, 18]),
