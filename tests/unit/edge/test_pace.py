@@ -1,11 +1,14 @@
 """When sockets rest: never where there are few, all together where there are many."""
 
 import asyncio
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from headrace.edge.connection import READ_ON_BYTES, Connection
 from headrace.edge.pace import MOST_REST_S, READS_PER_S, Pace, rest_s
 
 
@@ -40,3 +43,14 @@ async def test_all_that_rest_are_woken_together_and_once() -> None:
     async with asyncio.timeout(5):
         await again.wait()
     assert woken == ["a", "b"]
+
+
+@pytest.mark.parametrize(("size", "rests"), [(1000, 1), (READ_ON_BYTES, 0)])
+async def test_a_socket_that_had_much_to_give_is_read_on(
+    size: int, rests: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pace = Pace()
+    connection = Connection(cast(Any, SimpleNamespace(pace=pace, publishing=50)))
+    monkeypatch.setattr(connection, "_work", lambda: True)  # there was media in it
+    connection.data_received(b"\3" * size)
+    assert len(pace._wakes) == rests

@@ -52,6 +52,7 @@ def test_trimming_keeps_the_gop_that_holds_the_position_and_the_audio_before_it(
     assert buffer_video[0].keyframe
     assert buffer_video[0].pts == 4 * S
     assert buffer_audio[0].pts == 4 * S - AUDIO_LEAD
+    assert buffer.held_bytes == sum(len(f.data) + FRAME_BYTES for f in (*buffer_video, *buffer_audio))
     assert buffer.replayable
 
 
