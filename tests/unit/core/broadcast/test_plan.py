@@ -66,6 +66,12 @@ def test_a_source_below_the_ladder_is_encoded_as_well_as_any(height: int) -> Non
     assert (rung.height, rung.encoding.crf) == (height, RungSpec(height).crf)
 
 
+def test_no_unit_of_encoded_sound_starts_on_a_millisecond() -> None:
+    audio = make_plan(Profile.parse("auto"), source()).audio
+    assert audio is not None
+    assert all((audio.grid + k * audio.frame_samples) * 1000 % audio.sample_rate for k in range(1000))
+
+
 def test_auto_drops_a_rung_with_more_bits_than_the_source_at_its_size() -> None:
     plan = make_plan(Profile.parse("auto"), source(1280, 720, kbps=2500))
     assert rungs(plan)[0][0] == "540p"
