@@ -43,6 +43,20 @@ def test_segments_start_at_the_first_picture_on_or_after_each_multiple(pattern: 
         assert msn * plan.segment - 180 <= start <= msn * plan.segment + plan.gap
 
 
+@given(patterns())
+@settings(max_examples=20)
+def test_the_open_part_ends_after_what_is_known_of_it_and_every_picture_tells_more(pattern: Pattern) -> None:
+    cutter = EncodedCutter(pattern.plan("auto"), Position.initial())
+    parts: list[PartClosed] = []
+    known: list[tuple[int, int]] = []  # of which part, what
+    for shot in pattern.shown:
+        parts += [item for item in cutter.push(shot.pts, shot.keyframe) if isinstance(item, PartClosed)]
+        known.append((len(parts), cutter.reached))
+    parts += [item for item in cutter.finish(pattern.end) if isinstance(item, PartClosed)]
+    assert all(parts[open_part].end > tick for open_part, tick in known)
+    assert [tick for _, tick in known] == [0, *(shot.pts - 1 for shot in pattern.shown[1:])]
+
+
 @given(patterns(max_seconds=8))
 @settings(max_examples=20)
 def test_a_rung_of_any_stride_knows_the_last_picture_it_keeps_of_each_part(pattern: Pattern) -> None:
