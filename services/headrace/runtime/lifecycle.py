@@ -36,6 +36,7 @@ def run_until_signalled(main: Callable[[asyncio.Event], Awaitable[None]]) -> Non
     """
     _, most_files = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most_files, most_files))
+    gc.collect()
     gc.freeze()  # what has been imported stays: no collection need walk through it
     gc.set_threshold(COLLECT_AFTER_OBJECTS)
 

@@ -111,7 +111,7 @@ class Line:
         colour = AvcConfig.parse(begin.source.video.config).picture.colour
         above = scaled_from(begin.plan.encoded)
         rungs: dict[str, Rung] = {}
-        for plan in reversed(begin.plan.encoded):
+        for plan in sorted(begin.plan.encoded, key=lambda rung: rung.width * rung.height):
             below = [rung for name, rung in rungs.items() if above[name] == plan.name]
             rung = Rung(plan, self._position(plan), begin.encoders[plan.name], colour, below, self._send)
             self._open(plan, rung.init)
