@@ -24,7 +24,7 @@ START_S = 5.0
 """What a player may take to find its place: the browser opens four pages, and hls.js may run dry once and step back."""
 LONGEST_DELAY_S = {Player.HLS_JS: 1.5, Player.SHAKA: 2.5}
 """Beyond PART-HOLD-BACK, on a machine that does everything at once. shaka waits for the playlists of all its renditions
-before it knows a new end, and out of nginx what is shared may come half a second late: it looks no oftener.
+before it knows a new end, and what made it begin late, it catches up with slowly.
 """
 PARTS_PER_S = 3
 RENDITIONS = 2
@@ -55,8 +55,9 @@ def test_players_stay_at_the_live_edge_for_a_minute_without_a_stall(profile: str
         asked_for_low_latency(player, place, one)
     answered = nginx.requests()[before:]
     assert {request.status for request in answered} == {200}
-    hits = sum(request.cache == "HIT" for request in answered)
-    assert hits > len(answered) / 4  # of two players; the best would be a half
+    parts = [request for request in answered if request.part]
+    hits = sum(request.cache == "HIT" for request in parts)
+    assert hits > len(parts) / 8  # of two players, who both wait for most of them at the origin
 
 
 def played(stream: Stream, nginx: Nginx) -> dict[tuple[Player, str], Watched]:

@@ -1,14 +1,15 @@
 """nginx as a CDN in front of an origin: it caches by the whole address, asks once for what many want, and writes down
 what it did. It needs no privileges and nothing outside its own folder.
 
-What real CDNs do and nginx does not: it sends no Age, so it passes the origin's Date on. And requests that wait for one
-that is under way look for its answer only twice a second, which no directive changes: an answer that is shared
-may come that much later.
+What real CDNs do and nginx does not: it sends no Age, so it passes the origin's Date on. And a request that waits for
+one that is under way looks for its answer only twice a second, or when it has waited for as long as it may: so it may
+for a tenth of a second. What is held for longer, a reload or a hinted part, is then asked of the origin by each.
 """
 
 import getpass
 import json
 import os
+import re
 import signal
 import socket
 from contextlib import suppress
@@ -69,11 +70,16 @@ class Seen:
     took_s: float
     at_s: float
 
+    @property
+    def part(self) -> bool:
+        """Whether it was for a part."""
+        return re.search(r"/\d+\.\d+-\w+\.m4s$", urlsplit(self.uri).path) is not None
+
 
 class Nginx(Process):
     """A running nginx. `url` leads to the origin through its cache."""
 
-    def __init__(self, folder: Path, origin_url: str, lock_timeout: str = "15s") -> None:
+    def __init__(self, folder: Path, origin_url: str, lock_timeout: str = "100ms") -> None:
         port = _free_port()
         # Started by root it would give its rights up for those of `nobody`, who may not write here.
         user = f"user {getpass.getuser()};" if getpass.getuser() == "root" else ""
