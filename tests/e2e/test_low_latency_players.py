@@ -26,6 +26,7 @@ LONGEST_DELAY_S = {Player.HLS_JS: 1.5, Player.SHAKA: 2.5}
 """Beyond PART-HOLD-BACK, on a machine that does everything at once. shaka waits for the playlists of all its renditions
 before it knows a new end, and what made it begin late, it catches up with slowly.
 """
+UNCHANGED = 304  # the browser asks again for a plain playlist that it has
 HUNG_UP = 499  # nginx's word for a player that did not wait for its answer, such as at a change of rungs
 PARTS_PER_S = 3
 RENDITIONS = 2
@@ -55,7 +56,7 @@ def test_players_stay_at_the_live_edge_for_a_minute_without_a_stall(profile: str
         assert one.delay_s(START_S) - hold_back < LONGEST_DELAY_S[player], told
         asked_for_low_latency(player, place, one)
     answered = nginx.requests()[before:]
-    assert {request.status for request in answered} - {HUNG_UP} == {200}
+    assert {request.status for request in answered} <= {200, UNCHANGED, HUNG_UP}
     parts = [request for request in answered if request.part]
     hits = sum(request.cache == "HIT" for request in parts)
     assert hits > len(parts) / 8  # of two players, who both wait for most of them at the origin
