@@ -100,8 +100,8 @@ def keep(profile: str, hold_back: float, seen: dict[tuple[Player, str], Watched]
             "delay_s": round(one.delay_s(START_S), 3),
             "beyond_hold_back_s": round(one.delay_s(START_S) - hold_back, 3),
             "longest_freeze_s": round(one.longest_freeze_s(START_S), 3),
-            "stalls": [event.name for event in one.stalls()],
-            "errors": one.errors,
+            "stalls": [f"{event.name} at {(event.at_ms - one.began_ms) / 1000:.1f} s" for event in one.stalls()],
+            "errors": [f"{what} at {(at_ms - one.began_ms) / 1000:.1f} s" for at_ms, _, what in one.errors],
             "dropped": one.dropped,
             "requests": len(one.requests),
         }
