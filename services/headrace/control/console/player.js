@@ -33,7 +33,7 @@ export class Player {
   #load() {
     if (window.Hls && window.Hls.isSupported()) {
       // At the distance from the live edge that the playlist asks for, and back to it by playing a little faster.
-      const hls = this.hls = new window.Hls({ backBufferLength: 30, lowLatencyMode: true, maxLiveSyncPlaybackRate: 1.5 });
+      const hls = this.hls = new window.Hls({ backBufferLength: 90, lowLatencyMode: true, maxLiveSyncPlaybackRate: 1.5 });
       hls.on(window.Hls.Events.ERROR, (_event, error) => this.#failed(hls, error));
       hls.on(window.Hls.Events.MANIFEST_PARSED, () => this.#start());
       hls.loadSource(this.url);
