@@ -11,6 +11,7 @@ from dataclasses import replace
 
 from headrace.core.broadcast import Claim, Entry, Epoch, Part, Plan, RunId
 from headrace.core.media import TICKS_PER_S
+from headrace.livelog.base import Append
 from headrace.livelog.memory import MemoryLog
 from headrace.origin.service import OriginSettings, build
 from headrace.runtime.aio.clock import monotonic_s
@@ -35,9 +36,9 @@ async def main(stopping: asyncio.Event) -> None:
     writer = Writer(log, RunId(RUN), Claim(Epoch(0, 0), "session", "writer"), PLAN)
     await writer.take(0)
     full = 2 * PLAN.window_s * TICKS_PER_S // PLAN.segment
-    await writer.append([(entry, None) for entry in start_of(PLAN)])
+    await writer.append([Append(entry) for entry in start_of(PLAN)])
     for msn in range(full):
-        await writer.append([entry for step in steps(PLAN, msn) for entry in step])
+        await writer.append([Append(*entry) for step in steps(PLAN, msn) for entry in step])
     origin = build(OriginSettings(), log=log)
     sock = listen_tcp("127.0.0.1", 0, "HTTP")
     async with asyncio.TaskGroup() as group:
@@ -61,7 +62,7 @@ async def go_on(writer: Writer, msn: int) -> None:
             for entry, data in step:
                 assert isinstance(entry, Part)
                 print(f"appended {entry.rung} {entry.msn} {entry.part} {monotonic_s()}", flush=True)
-                await writer.append([(entry, data)])
+                await writer.append([Append(entry, data)])
                 await asyncio.sleep(0)
         msn += 1
 

@@ -12,6 +12,7 @@ import pytest
 
 from headrace.core.broadcast import Claim, End, Entry, Epoch, Gap, Hold, Init, Part, Plan, RunId, RunStart, StreamId
 from headrace.livelog.base import (
+    Append,
     Cursor,
     Fenced,
     LiveLog,
@@ -93,7 +94,7 @@ class Writer:
     async def stage(self, *entries: Entry) -> None:
         """Stage entries in order."""
         for entry in entries:
-            staged = await self.log.stage(self.run, self.claim, self.n + 1, entry, bytes_of(entry))
+            staged = await self.log.stage(self.run, self.claim, self.n + 1, Append(entry, bytes_of(entry)))
             assert staged.n == self.n + 1
             self.n = staged.n
 
@@ -275,12 +276,25 @@ class LogContract:
         writer = Writer(log)
         await writer.open()
         part = part_at("720p", 0, 0)
-        first = await log.stage(RUN, writer.claim, writer.n + 1, part, bytes_of(part))
-        assert await log.stage(RUN, writer.claim, writer.n + 1, part, bytes_of(part)) == first
+        first = await log.stage(RUN, writer.claim, writer.n + 1, Append(part, bytes_of(part)))
+        assert await log.stage(RUN, writer.claim, writer.n + 1, Append(part, bytes_of(part))) == first
         await log.publish(RUN, writer.claim, first.n)
         await log.publish(RUN, writer.claim, first.n)
-        assert await log.stage(RUN, writer.claim, writer.n + 1, part, bytes_of(part)) == first
+        assert await log.stage(RUN, writer.claim, writer.n + 1, Append(part, bytes_of(part))) == first
         assert entries_of(await everything(log))[-1:] == [part]
+
+    async def test_several_are_staged_at_once_up_to_the_first_that_is_refused(self, log: LiveLog) -> None:
+        writer = Writer(log)
+        await writer.open()
+        parts = [part_at("720p", 0, part) for part in (0, 1, 3, 2)]
+        several = [Append(part, bytes_of(part)) for part in parts]
+        assert (await log.stage(RUN, writer.claim, writer.n + 1, *several[:2])).n == writer.n + 2
+        with pytest.raises(OutOfStep) as refused:
+            await log.stage(RUN, writer.claim, writer.n + 1, *several)
+        assert refused.value.kind == "position"
+        await log.publish(RUN, writer.claim, writer.n + 2)
+        assert entries_of(await everything(log))[-2:] == parts[:2]
+        assert await log.get(RUN, "720p", 0, 2, "e1") is None
 
     async def test_another_entry_at_the_same_integer_is_a_conflict(self, log: LiveLog) -> None:
         writer = Writer(log)
@@ -288,7 +302,7 @@ class LogContract:
         await writer.append(part_at("720p", 0, 0))
         for other in (part_at("720p", 0, 0, "e2"), Hold(1)):
             with pytest.raises(OutOfStep) as refused:
-                await log.stage(RUN, writer.claim, writer.n, other, bytes_of(other))
+                await log.stage(RUN, writer.claim, writer.n, Append(other, bytes_of(other)))
             assert refused.value.kind == "conflict"
         assert await log.get(RUN, "720p", 0, 0, "e2") is None
 
@@ -296,7 +310,7 @@ class LogContract:
         writer = Writer(log)
         await writer.open()
         with pytest.raises(OutOfStep) as refused:
-            await log.stage(RUN, writer.claim, writer.n + 2, Hold(1))
+            await log.stage(RUN, writer.claim, writer.n + 2, Append(Hold(1)))
         assert refused.value.kind == "behind"
         with pytest.raises(OutOfStep) as refused:
             await log.publish(RUN, writer.claim, writer.n + 1)
@@ -391,7 +405,7 @@ class LogContract:
         again = Writer(log, replace(writer.claim, take=2))
         assert (await again.take())["720p"].part == 1
         assert again.n == writer.n
-        assert await log.stage(RUN, again.claim, again.n, part, bytes_of(part))
+        assert await log.stage(RUN, again.claim, again.n, Append(part, bytes_of(part)))
         with pytest.raises(Fenced):
             await writer.stage(part_at("720p", 0, 1))
 

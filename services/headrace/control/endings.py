@@ -18,7 +18,7 @@ from headrace.control.keys import new_session_id
 from headrace.control.model import LiveRun, SessionState
 from headrace.control.settings import ControlSettings
 from headrace.core.broadcast import Claim, End, Epoch, RunId
-from headrace.livelog.base import Entries, Fenced, LogError, NoRun, RunEnded
+from headrace.livelog.base import Append, Entries, Fenced, LogError, NoRun, RunEnded
 from headrace.runtime.aio.clock import unix_ms
 from headrace.runtime.telemetry.logs import RateLimited, logger
 
@@ -144,6 +144,6 @@ class Endings:
         if taken.published < taken.n:
             await self._log.publish(run, claim, taken.n)
         at = max((position.start for position in taken.rungs.values()), default=0)
-        staged = await self._log.stage(run, claim, taken.n + 1, End(at))
+        staged = await self._log.stage(run, claim, taken.n + 1, Append(End(at)))
         await self._log.wait(run)
         await self._log.publish(run, claim, staged.n)

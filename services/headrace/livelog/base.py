@@ -6,7 +6,7 @@ published entries only. Every implementation passes the same contract tests.
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from headrace.core.broadcast import Claim, Entry, Epoch, RunId, StreamId
 from headrace.core.errors import HeadraceError
@@ -37,6 +37,13 @@ class Taken:
     published: int
     id: str
     rungs: dict[str, RungPosition] = field(default_factory=dict)
+
+
+class Append(NamedTuple):
+    """One entry to be staged; a Part with its bytes."""
+
+    entry: Entry
+    data: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +131,15 @@ class OutOfStep(LogError):
         self.kind = kind
 
 
+class Unreachable(LogError):
+    """The log does not answer, or its connection was lost; what was under way may have been done or not.
+
+    A writer takes over again, with a higher take, before it does anything else.
+    """
+
+    code = "log_unreachable"
+
+
 class LogFull(LogError):
     """No room for another run."""
 
@@ -131,7 +147,7 @@ class LogFull(LogError):
 
 
 class Entries(Protocol):
-    """The entries of runs. All calls have deadlines of their own and raise LogError."""
+    """The entries of runs. All calls have deadlines of their own and raise LogError, Unreachable always among them."""
 
     @property
     def in_process(self) -> bool:
@@ -143,10 +159,11 @@ class Entries(Protocol):
         Raises NoRun, Fenced, RunEnded, StaleLog, LogFull.
         """
 
-    async def stage(self, run: RunId, claim: Claim, n: int, entry: Entry, data: bytes | None = None) -> Staged:
-        """Store `entry` as the run's n-th (the last + 1), a Part's bytes with it. Nobody sees it yet.
+    async def stage(self, run: RunId, claim: Claim, n: int, *appends: Append) -> Staged:
+        """Store `appends` in order, the first as the run's n-th entry (the last + 1). Nobody sees them yet.
 
-        Staging the same entry again at its integer is answered as the first time. Raises Fenced, RunEnded, OutOfStep.
+        The answer is that to the last one. Staging the same entry again at its integer is answered as the first time.
+        Where one is refused, those before it are staged and none after it. Raises Fenced, RunEnded, OutOfStep.
         """
 
     async def wait(self, run: RunId) -> bool:
@@ -180,3 +197,6 @@ class Bytes(Protocol):
 
 class LiveLog(Entries, Bytes, Protocol):
     """Both, as services use them. A part's bytes come with `stage` and go with the window."""
+
+    async def run(self) -> None:
+        """Do what must be done beside calls, until cancelled: whoever opened the log awaits it."""

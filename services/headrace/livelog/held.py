@@ -13,6 +13,7 @@ from itertools import islice
 from headrace.core.broadcast import Claim, End, Entry, Gap, Init, Part, Plan, RunStart
 from headrace.core.media import TICKS_PER_S
 from headrace.livelog.base import (
+    Append,
     Cursor,
     Fenced,
     OutOfStep,
@@ -83,8 +84,9 @@ class HeldRun:
         self._claim = claim
         return Taken(self._last.n, self._published, self._last.id, dict(self._rungs))
 
-    def stage(self, claim: Claim, n: int, entry: Entry, data: bytes | None) -> Staged:
+    def stage(self, claim: Claim, n: int, append: Append) -> Staged:
         """Store the n-th entry. Raises Fenced, RunEnded, OutOfStep; ValueError for a Part without its bytes."""
+        entry, data = append
         self._check(claim)
         if self._ended:
             raise RunEnded("the run has ended")

@@ -8,9 +8,9 @@ Neighbours: `held` has a run's rules; standalone gives one log to all services.
 import asyncio
 from collections.abc import AsyncIterator, Callable
 
-from headrace.core.broadcast import Claim, Entry, RunId, StreamId
+from headrace.core.broadcast import Claim, RunId, StreamId
 from headrace.livelog import metrics
-from headrace.livelog.base import Cursor, LogFull, NoRun, Reading, Staged, Taken
+from headrace.livelog.base import Append, Cursor, LogFull, NoRun, Reading, Staged, Taken
 from headrace.livelog.held import HeldRun
 from headrace.runtime.aio.clock import monotonic_s
 from headrace.runtime.telemetry.logs import RateLimited, logger
@@ -68,13 +68,16 @@ class MemoryLog:
         metrics.RUNS.set(len(self._runs))
         return Taken(0, 0, "")
 
-    async def stage(self, run: RunId, claim: Claim, n: int, entry: Entry, data: bytes | None = None) -> Staged:
+    async def stage(self, run: RunId, claim: Claim, n: int, *appends: Append) -> Staged:
         """As `Entries.stage`."""
         held = self._found(run)
         before = held.held_bytes
-        staged = held.stage(claim, n, entry, data)
-        self._count(held.held_bytes - before)
-        self._shrink()
+        try:
+            for each, append in enumerate(appends, n):
+                staged = held.stage(claim, each, append)
+        finally:
+            self._count(held.held_bytes - before)
+            self._shrink()
         return staged
 
     async def wait(self, run: RunId) -> bool:

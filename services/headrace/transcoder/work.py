@@ -15,7 +15,7 @@ from headrace.core.broadcast import End, Entry, Gap, Hold, Init, Part, Plan, Ref
 from headrace.core.broadcast.refusals import Reason
 from headrace.core.errors import HeadraceError
 from headrace.core.media import TICKS_PER_MS, TICKS_PER_S, Frame, Kind
-from headrace.livelog.base import LogError
+from headrace.livelog.base import Append, LogError
 from headrace.runtime.aio.channel import Channel, ChannelClosed
 from headrace.runtime.aio.clock import monotonic_s, unix_ms
 from headrace.runtime.telemetry.logs import logger
@@ -57,7 +57,7 @@ class Work:
         self._process = process
         self._head = list(head)
         self._settings = settings
-        self._made: Channel[tuple[Entry, bytes | None]] = Channel(settings.worker_output_bytes)
+        self._made: Channel[Append] = Channel(settings.worker_output_bytes)
         self._rungs = frozenset(plan.rung_names)
         self._published_at: dict[str, float] = {}
         self._flushing = asyncio.Event()
@@ -189,7 +189,7 @@ class Work:
             raise PipeBroken(f"the worker speaks of a rung {entry.rung!r}")
         size = _held_bytes(data)
         self._hold_bytes(size)
-        await self._made.send((entry, data), size)
+        await self._made.send(Append(entry, data), size)
 
     def _hold_bytes(self, change: int) -> None:
         self._held += change
@@ -208,14 +208,14 @@ class Work:
             self._fail(error)
             await self._made.close()
 
-    async def _write(self, batch: list[tuple[Entry, bytes | None]]) -> None:
+    async def _write(self, batch: list[Append]) -> None:
         head, self._head = self._head, []
-        progress = await self._writer.append([*((entry, None) for entry in head), *batch])
+        progress = await self._writer.append([*map(Append, head), *batch])
         self._measure(batch)
         self.progress = progress
         self._tell()
 
-    def _measure(self, batch: list[tuple[Entry, bytes | None]]) -> None:
+    def _measure(self, batch: list[Append]) -> None:
         now_s, now_ms = monotonic_s(), unix_ms()
         for entry, _ in batch:
             if not isinstance(entry, Part):
@@ -254,9 +254,9 @@ class Work:
         """Say in the log how it ended."""
         at = self._writer.furthest
         if self._over:
-            await self._write([(End(at), None)])
+            await self._write([Append(End(at))])
         else:
-            await self._write([(Hold(at if self._hold_at is None else self._hold_at), None)])
+            await self._write([Append(Hold(at if self._hold_at is None else self._hold_at))])
 
     def _fail(self, error: HeadraceError) -> None:
         """The first failure is the one that counts; the worker is of no more use."""

@@ -8,8 +8,8 @@ Neighbours: `work` appends.
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from headrace.core.broadcast import Claim, Entry, Gap, Part, Plan, RunId
-from headrace.livelog.base import LiveLog, Taken
+from headrace.core.broadcast import Claim, Gap, Part, Plan, RunId
+from headrace.livelog.base import Append, LiveLog, Taken
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,11 +59,9 @@ class Writer:
         """The latest boundary that any rendition has reached, ticks."""
         return max(self._ends.values())
 
-    async def append(self, entries: Sequence[tuple[Entry, bytes | None]]) -> Progress:
-        """Stage `entries` in order, a Part with its bytes, wait for the replicas, and publish."""
-        for entry, data in entries:
-            await self._log.stage(self._run, self._claim, self._n + 1, entry, data)
-            self._n += 1
+    async def append(self, entries: Sequence[Append]) -> Progress:
+        """Stage `entries` in order, wait for the replicas, and publish."""
+        self._n = (await self._log.stage(self._run, self._claim, self._n + 1, *entries)).n
         durable = await self._log.wait(self._run)
         await self._log.publish(self._run, self._claim, self._n)
         for entry, _ in entries:

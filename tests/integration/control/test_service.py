@@ -12,7 +12,7 @@ from pydantic import SecretStr
 from headrace.control.service import ControlSettings, Service, build, migrate
 from headrace.core.broadcast import Claim, End, Epoch, Refused, RunStart, StreamKey
 from headrace.core.broadcast.refusals import Reason
-from headrace.livelog.base import Cursor
+from headrace.livelog.base import Append, Cursor
 from headrace.livelog.memory import MemoryLog
 from headrace.wire.channel import open_channel
 from headrace.wire.control import FleetClient, PodReport, ReleaseReason, SessionsClient
@@ -102,7 +102,7 @@ async def test_a_failed_run_is_ended_in_the_log_for_its_viewers(tmp_path: Path) 
         allocated = await sessions.allocate(opened.session_id, SOURCE)
         claim = Claim(Epoch(opened.session, 1), opened.session_id, "writer")
         await log.takeover(opened.run, claim, 0, open_new=True)
-        await log.stage(opened.run, claim, 1, RunStart(allocated.plan, 0))
+        await log.stage(opened.run, claim, 1, Append(RunStart(allocated.plan, 0)))
         await sessions.release(opened.session_id, ReleaseReason.FAILED, flushed=False)
         entries = [published.entry for published in (await log.read(opened.run, Cursor(0, ""))).entries]
         assert entries == [RunStart(allocated.plan, 0), End(0)]

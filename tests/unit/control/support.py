@@ -29,7 +29,18 @@ from headrace.core.broadcast import (
     StreamKey,
     VideoSource,
 )
-from headrace.livelog.base import Cursor, Fenced, LogError, NoRun, Reading, RunEnded, RungPosition, Staged, Taken
+from headrace.livelog.base import (
+    Append,
+    Cursor,
+    Fenced,
+    LogError,
+    NoRun,
+    Reading,
+    RunEnded,
+    RungPosition,
+    Staged,
+    Taken,
+)
 from headrace.wire.control import PodReport
 
 API_KEY = "test-api-key-of-enough-bits"
@@ -85,12 +96,12 @@ class FakeLog:
         log.claim = claim
         return Taken(len(log.staged), log.published, "", log.rungs)
 
-    async def stage(self, run: RunId, claim: Claim, n: int, entry: Entry, data: bytes | None = None) -> Staged:
+    async def stage(self, run: RunId, claim: Claim, n: int, *appends: Append) -> Staged:
         log = self._run(run)
         assert claim == log.claim
         assert n == len(log.staged) + 1
-        log.staged.append(entry)
-        return Staged(n, "")
+        log.staged += [append.entry for append in appends]
+        return Staged(len(log.staged), "")
 
     async def wait(self, run: RunId) -> bool:
         self._run(run)

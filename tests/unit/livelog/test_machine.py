@@ -10,7 +10,18 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from headrace.core.broadcast import Claim, End, Entry, Gap, Part
-from headrace.livelog.base import Cursor, Fenced, LogError, NoRun, OutOfStep, Published, RunEnded, RungPosition, Staged
+from headrace.livelog.base import (
+    Append,
+    Cursor,
+    Fenced,
+    LogError,
+    NoRun,
+    OutOfStep,
+    Published,
+    RunEnded,
+    RungPosition,
+    Staged,
+)
 from headrace.livelog.memory import MemoryLog
 from tests.support.log_contract import (
     PARTS,
@@ -117,7 +128,7 @@ class Log(RuleBasedStateMachine):
         entry, entry_id = self.accepted[index]
         if change:
             entry = part_at("720p", 0, 0, "e9")
-        staged, _ = self.tried(self.log.stage(RUN, self.claims[writer], index + 1, entry, bytes_of(entry)))
+        staged, _ = self.tried(self.log.stage(RUN, self.claims[writer], index + 1, Append(entry, bytes_of(entry))))
         assert staged in (None, Staged(index + 1, entry_id))
         assert staged is None or not change
 
@@ -167,7 +178,7 @@ class Log(RuleBasedStateMachine):
     def stage(self, writer: int, n: int, entry: Entry) -> bool:
         """Whether the log took it as new."""
         claim = self.claims[writer]
-        staged, refused = self.tried(self.log.stage(RUN, claim, n, entry, bytes_of(entry)))
+        staged, refused = self.tried(self.log.stage(RUN, claim, n, Append(entry, bytes_of(entry))))
         assert claim == self.holder or isinstance(refused, Fenced | NoRun)
         assert refused is None or isinstance(refused, Fenced | NoRun | OutOfStep | RunEnded)
         if staged is None:

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from headrace.core.broadcast import End, Part, RunId, StreamId
-from headrace.livelog.base import Cursor, LiveLog, LogFull, NoRun
+from headrace.livelog.base import Append, Cursor, LiveLog, LogFull, NoRun
 from headrace.livelog.held import ENTRY_OVERHEAD_BYTES
 from headrace.livelog.memory import ENDED_RUN_S, MemoryLog
 from tests.support.broadcasts import PLAN
@@ -70,7 +70,7 @@ async def test_every_byte_of_a_part_and_an_entry_counts_and_leaves_with_the_wind
     await writer.open()
     before = log.held_bytes
     data = bytes(10_000)
-    await log.stage(RUN, writer.claim, writer.n + 1, part_at("720p", 0, 0, data=data), data)
+    await log.stage(RUN, writer.claim, writer.n + 1, Append(part_at("720p", 0, 0, data=data), data))
     assert 10_000 + ENTRY_OVERHEAD_BYTES < log.held_bytes - before < 10_200 + ENTRY_OVERHEAD_BYTES
     one_minute = await bytes_of_segments(60)
     assert await bytes_of_segments(120) == pytest.approx(one_minute, rel=0.05)
@@ -208,5 +208,5 @@ async def test_a_part_without_its_bytes_is_a_mistake_of_ours() -> None:
     part = part_at("720p", 0, 0)
     for data in (None, b"", bytes(part.size + 1)):
         with pytest.raises(ValueError, match="bytes"):
-            await log.stage(RUN, writer.claim, writer.n + 1, part, data)
+            await log.stage(RUN, writer.claim, writer.n + 1, Append(part, data))
     await writer.append(replace(part, independent=True))

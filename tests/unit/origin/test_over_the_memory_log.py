@@ -3,6 +3,7 @@
 import asyncio
 
 from headrace.core.broadcast import Claim, End, Entry, Epoch, Part, RunId, StreamId
+from headrace.livelog.base import Append
 from headrace.livelog.memory import MemoryLog
 from headrace.origin.service import Service, build
 from headrace.origin.settings import OriginSettings
@@ -27,7 +28,7 @@ class Writer:
         for entry in entries:
             self.n += 1
             data = part_bytes(entry.rung, entry.msn, entry.part) if isinstance(entry, Part) else None
-            await self.log.stage(RUN, CLAIM, self.n, entry, data)
+            await self.log.stage(RUN, CLAIM, self.n, Append(entry, data))
             await self.log.publish(RUN, CLAIM, self.n)
 
     async def segment(self, msn: int) -> None:

@@ -6,7 +6,7 @@ from headrace.core.broadcast import Claim, Entry, Epoch, Gap, Init, Part, Plan, 
 from headrace.core.hls.playlist import RunModel
 from headrace.core.hls.segmenter import Position
 from headrace.core.media import TICKS_PER_S, Frame, Kind
-from headrace.livelog.base import Cursor
+from headrace.livelog.base import Append, Cursor
 from headrace.livelog.memory import MemoryLog
 from headrace.transcoder.pipe import Made, Message, decode, encode
 from headrace.transcoder.worker.passthrough import PassthroughVideo
@@ -82,7 +82,7 @@ async def logged(plan: Plan, messages: list[Message]) -> RunModel:
             parts = parts_of(plan, rung, msn)
             entries += [(part, bytes(part.size)) for part in parts if isinstance(part, Part)]
     for entry in entries:
-        await writer.append([entry])
+        await writer.append([Append(*entry)])
     reading = await log.read(run, Cursor(0, ""))
     return RunModel.read(reading.head, [(one.entry, one.id) for one in reading.entries if one.entry is not None])
 

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from headrace.core.broadcast import Claim, Entry, Epoch, Gap, Part, RunId
-from headrace.livelog.base import Fenced, RungPosition, Staged, Taken
+from headrace.core.broadcast import Claim, Epoch, Gap, Part, RunId
+from headrace.livelog.base import Append, Fenced, RungPosition, Staged, Taken
 from headrace.livelog.memory import MemoryLog
 from headrace.transcoder.writer import Progress, Writer
 from tests.support.broadcasts import PLAN
@@ -27,9 +27,10 @@ class Recorder(MemoryLog):
         self.calls.append(("takeover", floor, open_new))
         return self._taken
 
-    async def stage(self, run: RunId, claim: Claim, n: int, entry: Entry, data: bytes | None = None) -> Staged:
-        self.calls.append(("stage", n))
-        return Staged(n, "")
+    async def stage(self, run: RunId, claim: Claim, n: int, *appends: Append) -> Staged:
+        last = n + len(appends) - 1
+        self.calls.append(("stage", n, last))
+        return Staged(last, "")
 
     async def wait(self, run: RunId) -> bool:
         self.calls.append(("wait",))
@@ -39,10 +40,10 @@ class Recorder(MemoryLog):
         self.calls.append(("publish", n))
 
 
-def gaps(part: int) -> list[tuple[Entry, bytes | None]]:
+def gaps(part: int) -> list[Append]:
     """One gap in every rung."""
     start = part * 30_000
-    return [(Gap(rung, 0, part, start, start + 30_000, 0, True), None) for rung in PLAN.rung_names]
+    return [Append(Gap(rung, 0, part, start, start + 30_000, 0, True)) for rung in PLAN.rung_names]
 
 
 async def test_takeover_comes_first_and_what_was_staged_is_published_after_a_wait() -> None:
@@ -65,7 +66,7 @@ async def test_a_batch_is_staged_in_order_and_costs_one_wait_and_one_publish() -
     await writer.take(0)
     log.calls.clear()
     assert await writer.append(gaps(0)) == Progress(30_000, 30_000)
-    assert log.calls == [("stage", 5), ("stage", 6), ("stage", 7), ("wait",), ("publish", 7)]
+    assert log.calls == [("stage", 5, 7), ("wait",), ("publish", 7)]
 
 
 async def test_progress_is_that_of_the_rendition_that_is_furthest_behind() -> None:
@@ -92,4 +93,4 @@ async def test_a_refusal_by_the_log_is_the_writers_end() -> None:
     await log.takeover(RUN, Claim(Epoch(1, 2), "session", "other"), 0)
     part = Part("720p", 0, 0, 0, 30_000, 0, True, True, 1, "", "e")
     with pytest.raises(Fenced):
-        await writer.append([(part, b"x")])
+        await writer.append([Append(part, b"x")])

@@ -14,10 +14,21 @@ class ReleaseReason(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     RELEASE_REASON_ENDED: _ClassVar[ReleaseReason]
     RELEASE_REASON_LOST: _ClassVar[ReleaseReason]
     RELEASE_REASON_FAILED: _ClassVar[ReleaseReason]
+
+class PodKind(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    POD_KIND_UNSPECIFIED: _ClassVar[PodKind]
+    POD_KIND_EDGE: _ClassVar[PodKind]
+    POD_KIND_TRANSCODER: _ClassVar[PodKind]
+    POD_KIND_ORIGIN: _ClassVar[PodKind]
 RELEASE_REASON_UNSPECIFIED: ReleaseReason
 RELEASE_REASON_ENDED: ReleaseReason
 RELEASE_REASON_LOST: ReleaseReason
 RELEASE_REASON_FAILED: ReleaseReason
+POD_KIND_UNSPECIFIED: PodKind
+POD_KIND_EDGE: PodKind
+POD_KIND_TRANSCODER: PodKind
+POD_KIND_ORIGIN: PodKind
 
 class OpenSessionRequest(_message.Message):
     __slots__ = ("app", "key", "edge", "peer")
@@ -32,26 +43,36 @@ class OpenSessionRequest(_message.Message):
     def __init__(self, app: _Optional[str] = ..., key: _Optional[str] = ..., edge: _Optional[str] = ..., peer: _Optional[str] = ...) -> None: ...
 
 class OpenSessionResponse(_message.Message):
-    __slots__ = ("stream", "run", "session", "session_id", "profile")
+    __slots__ = ("stream", "run", "session", "session_id", "profile", "starts_at", "anchor_ms", "plan", "lease_ms")
     STREAM_FIELD_NUMBER: _ClassVar[int]
     RUN_FIELD_NUMBER: _ClassVar[int]
     SESSION_FIELD_NUMBER: _ClassVar[int]
     SESSION_ID_FIELD_NUMBER: _ClassVar[int]
     PROFILE_FIELD_NUMBER: _ClassVar[int]
+    STARTS_AT_FIELD_NUMBER: _ClassVar[int]
+    ANCHOR_MS_FIELD_NUMBER: _ClassVar[int]
+    PLAN_FIELD_NUMBER: _ClassVar[int]
+    LEASE_MS_FIELD_NUMBER: _ClassVar[int]
     stream: str
     run: str
     session: int
     session_id: str
     profile: _types_pb2.Profile
-    def __init__(self, stream: _Optional[str] = ..., run: _Optional[str] = ..., session: _Optional[int] = ..., session_id: _Optional[str] = ..., profile: _Optional[_Union[_types_pb2.Profile, _Mapping]] = ...) -> None: ...
+    starts_at: int
+    anchor_ms: int
+    plan: _types_pb2.Plan
+    lease_ms: int
+    def __init__(self, stream: _Optional[str] = ..., run: _Optional[str] = ..., session: _Optional[int] = ..., session_id: _Optional[str] = ..., profile: _Optional[_Union[_types_pb2.Profile, _Mapping]] = ..., starts_at: _Optional[int] = ..., anchor_ms: _Optional[int] = ..., plan: _Optional[_Union[_types_pb2.Plan, _Mapping]] = ..., lease_ms: _Optional[int] = ...) -> None: ...
 
 class AllocateRequest(_message.Message):
-    __slots__ = ("session_id", "source")
+    __slots__ = ("session_id", "source", "anchor_ms")
     SESSION_ID_FIELD_NUMBER: _ClassVar[int]
     SOURCE_FIELD_NUMBER: _ClassVar[int]
+    ANCHOR_MS_FIELD_NUMBER: _ClassVar[int]
     session_id: str
     source: _types_pb2.Source
-    def __init__(self, session_id: _Optional[str] = ..., source: _Optional[_Union[_types_pb2.Source, _Mapping]] = ...) -> None: ...
+    anchor_ms: int
+    def __init__(self, session_id: _Optional[str] = ..., source: _Optional[_Union[_types_pb2.Source, _Mapping]] = ..., anchor_ms: _Optional[int] = ...) -> None: ...
 
 class AllocateResponse(_message.Message):
     __slots__ = ("plan", "transcoders")
@@ -60,6 +81,56 @@ class AllocateResponse(_message.Message):
     plan: _types_pb2.Plan
     transcoders: _containers.RepeatedScalarFieldContainer[str]
     def __init__(self, plan: _Optional[_Union[_types_pb2.Plan, _Mapping]] = ..., transcoders: _Optional[_Iterable[str]] = ...) -> None: ...
+
+class HeldSession(_message.Message):
+    __slots__ = ("session_id", "stream", "run", "session", "peer", "anchor_ms", "plan", "source", "transcoder")
+    SESSION_ID_FIELD_NUMBER: _ClassVar[int]
+    STREAM_FIELD_NUMBER: _ClassVar[int]
+    RUN_FIELD_NUMBER: _ClassVar[int]
+    SESSION_FIELD_NUMBER: _ClassVar[int]
+    PEER_FIELD_NUMBER: _ClassVar[int]
+    ANCHOR_MS_FIELD_NUMBER: _ClassVar[int]
+    PLAN_FIELD_NUMBER: _ClassVar[int]
+    SOURCE_FIELD_NUMBER: _ClassVar[int]
+    TRANSCODER_FIELD_NUMBER: _ClassVar[int]
+    session_id: str
+    stream: str
+    run: str
+    session: int
+    peer: str
+    anchor_ms: int
+    plan: _types_pb2.Plan
+    source: _types_pb2.Source
+    transcoder: str
+    def __init__(self, session_id: _Optional[str] = ..., stream: _Optional[str] = ..., run: _Optional[str] = ..., session: _Optional[int] = ..., peer: _Optional[str] = ..., anchor_ms: _Optional[int] = ..., plan: _Optional[_Union[_types_pb2.Plan, _Mapping]] = ..., source: _Optional[_Union[_types_pb2.Source, _Mapping]] = ..., transcoder: _Optional[str] = ...) -> None: ...
+
+class RenewRequest(_message.Message):
+    __slots__ = ("edge", "sessions")
+    EDGE_FIELD_NUMBER: _ClassVar[int]
+    SESSIONS_FIELD_NUMBER: _ClassVar[int]
+    edge: str
+    sessions: _containers.RepeatedCompositeFieldContainer[HeldSession]
+    def __init__(self, edge: _Optional[str] = ..., sessions: _Optional[_Iterable[_Union[HeldSession, _Mapping]]] = ...) -> None: ...
+
+class Verdict(_message.Message):
+    __slots__ = ("session_id", "held", "reason", "description", "suspect")
+    SESSION_ID_FIELD_NUMBER: _ClassVar[int]
+    HELD_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    DESCRIPTION_FIELD_NUMBER: _ClassVar[int]
+    SUSPECT_FIELD_NUMBER: _ClassVar[int]
+    session_id: str
+    held: bool
+    reason: str
+    description: str
+    suspect: bool
+    def __init__(self, session_id: _Optional[str] = ..., held: _Optional[bool] = ..., reason: _Optional[str] = ..., description: _Optional[str] = ..., suspect: _Optional[bool] = ...) -> None: ...
+
+class RenewResponse(_message.Message):
+    __slots__ = ("verdicts",)
+    VERDICTS_FIELD_NUMBER: _ClassVar[int]
+    verdicts: _containers.RepeatedCompositeFieldContainer[Verdict]
+    def __init__(self, verdicts: _Optional[_Iterable[_Union[Verdict, _Mapping]]] = ...) -> None: ...
 
 class ReleaseRequest(_message.Message):
     __slots__ = ("session_id", "reason", "flushed")
@@ -75,8 +146,16 @@ class ReleaseResponse(_message.Message):
     __slots__ = ()
     def __init__(self) -> None: ...
 
+class SessionReport(_message.Message):
+    __slots__ = ("session_id", "idle_ms")
+    SESSION_ID_FIELD_NUMBER: _ClassVar[int]
+    IDLE_MS_FIELD_NUMBER: _ClassVar[int]
+    session_id: str
+    idle_ms: int
+    def __init__(self, session_id: _Optional[str] = ..., idle_ms: _Optional[int] = ...) -> None: ...
+
 class PodReport(_message.Message):
-    __slots__ = ("pod", "target", "version", "ready", "capacity", "used", "runs")
+    __slots__ = ("pod", "target", "version", "ready", "capacity", "used", "runs", "kind", "zone", "sessions")
     POD_FIELD_NUMBER: _ClassVar[int]
     TARGET_FIELD_NUMBER: _ClassVar[int]
     VERSION_FIELD_NUMBER: _ClassVar[int]
@@ -84,6 +163,9 @@ class PodReport(_message.Message):
     CAPACITY_FIELD_NUMBER: _ClassVar[int]
     USED_FIELD_NUMBER: _ClassVar[int]
     RUNS_FIELD_NUMBER: _ClassVar[int]
+    KIND_FIELD_NUMBER: _ClassVar[int]
+    ZONE_FIELD_NUMBER: _ClassVar[int]
+    SESSIONS_FIELD_NUMBER: _ClassVar[int]
     pod: str
     target: str
     version: str
@@ -91,7 +173,10 @@ class PodReport(_message.Message):
     capacity: int
     used: int
     runs: _containers.RepeatedScalarFieldContainer[str]
-    def __init__(self, pod: _Optional[str] = ..., target: _Optional[str] = ..., version: _Optional[str] = ..., ready: _Optional[bool] = ..., capacity: _Optional[int] = ..., used: _Optional[int] = ..., runs: _Optional[_Iterable[str]] = ...) -> None: ...
+    kind: PodKind
+    zone: str
+    sessions: _containers.RepeatedCompositeFieldContainer[SessionReport]
+    def __init__(self, pod: _Optional[str] = ..., target: _Optional[str] = ..., version: _Optional[str] = ..., ready: _Optional[bool] = ..., capacity: _Optional[int] = ..., used: _Optional[int] = ..., runs: _Optional[_Iterable[str]] = ..., kind: _Optional[_Union[PodKind, str]] = ..., zone: _Optional[str] = ..., sessions: _Optional[_Iterable[_Union[SessionReport, _Mapping]]] = ...) -> None: ...
 
 class ReportResponse(_message.Message):
     __slots__ = ()
