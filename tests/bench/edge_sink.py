@@ -8,6 +8,7 @@ import asyncio
 import json
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import uvloop
@@ -16,7 +17,7 @@ from headrace.core.broadcast import Profile, RunId, Source, StreamId, StreamKey,
 from headrace.core.media import Kind
 from headrace.wire import media
 from headrace.wire.channel import listen, make_server, serve
-from headrace.wire.control import Allocated, OpenedSession, ReleaseReason, add_sessions
+from headrace.wire.control import Allocated, HeldSession, OpenedSession, ReleaseReason, Verdict, add_sessions
 
 PROFILE = Profile.parse("auto")
 VIDEO = Kind.VIDEO
@@ -38,7 +39,10 @@ class Sink:
         """Yes."""
         return OpenedSession(StreamId("s"), RunId(key.reveal()), 1, key.reveal(), PROFILE)
 
-    async def allocate(self, session_id: str, source: Source) -> Allocated:
+    async def renew(self, edge: str, sessions: Sequence[HeldSession]) -> Sequence[Verdict]:
+        return [Verdict(one.session_id, held=True) for one in sessions]
+
+    async def allocate(self, session_id: str, source: Source, anchor_ms: int) -> Allocated:
         """This sink."""
         return Allocated(make_plan(PROFILE, source), (self.target,))
 

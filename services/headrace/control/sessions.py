@@ -6,6 +6,7 @@ Law: the database arbitrates (of two publishes with one key exactly one is accep
 """
 
 import asyncio
+from collections.abc import Sequence
 
 from headrace.control import metrics
 from headrace.control.db import Conflict, Database, DatabaseError, Transaction
@@ -21,7 +22,7 @@ from headrace.core.broadcast.refusals import Reason
 from headrace.livelog.base import Entries, LogError
 from headrace.runtime.aio.clock import monotonic_s, unix_ms
 from headrace.runtime.telemetry.logs import RateLimited, logger
-from headrace.wire.control import Allocated, OpenedSession, ReleaseReason
+from headrace.wire.control import Allocated, HeldSession, OpenedSession, ReleaseReason, Verdict
 from headrace.wire.types import plan_from_bytes, plan_to_bytes
 
 APP = "live"
@@ -65,7 +66,7 @@ class Sessions:
         _log.info("session opened", extra={"stream": opened.stream, "run": opened.run, "peer": peer})
         return opened
 
-    async def allocate(self, session_id: str, source: Source) -> Allocated:
+    async def allocate(self, session_id: str, source: Source, anchor_ms: int) -> Allocated:
         """Plan the run, the first time, and find a transcoder, each time.
 
         From here on `hls_url` answers this run: not before, since a publish whose source nobody can describe must not
@@ -77,6 +78,10 @@ class Sessions:
             metrics.SESSIONS_REFUSED.labels(refused.reason.value).inc()
             _refused({"reason": refused.reason.value, "session_id": session_id})
             raise
+
+    async def renew(self, edge: str, sessions: Sequence[HeldSession]) -> Sequence[Verdict]:
+        """Which of an edge's sessions are still its own."""
+        return [Verdict(one.session_id, held=True) for one in sessions]
 
     async def release(self, session_id: str, reason: ReleaseReason, *, flushed: bool) -> None:
         """The publisher is gone; a session that is unknown or was released before is no error.

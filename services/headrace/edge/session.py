@@ -195,7 +195,7 @@ class Session:
         if source is None:  # it ended before it had sent a picture
             await self._closing(opened)
             return
-        allocated = await self._control.allocate(opened.session_id, source)
+        allocated = await self._control.allocate(opened.session_id, source, publish.anchor_ms)
         self._forwarder = Forwarder(opened, allocated, source, publish, self._on_room)
         async with task_group() as group:
             ending = group.create_task(self._until_over(opened, self._forwarder))

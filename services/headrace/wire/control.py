@@ -6,7 +6,7 @@ and the transcoder hold the clients; `control_messages` has what they say.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from typing import Protocol, TypeVar
 
 from grpc.aio import AioRpcError, Channel, Server, StreamUnaryMultiCallable
@@ -17,16 +17,24 @@ from headrace.wire import calls
 from headrace.wire.control_messages import (
     REASON_NUMBERS,
     Allocated,
+    HeldSession,
     OpenedSession,
+    PodKind,
     PodReport,
     ReleaseReason,
+    SessionReport,
+    Verdict,
     allocated_from_bytes,
     allocated_to_bytes,
     opened_from_bytes,
     opened_to_bytes,
     reason_from_wire,
+    renew_from_bytes,
+    renew_to_bytes,
     report_from_bytes,
     report_to_bytes,
+    verdicts_from_bytes,
+    verdicts_to_bytes,
 )
 from headrace.wire.errors import CallLost, WireError
 from headrace.wire.types import parse, require, source_from_wire, source_to_wire
@@ -36,11 +44,15 @@ __all__ = [
     "Allocated",
     "FleetClient",
     "FleetHandler",
+    "HeldSession",
     "OpenedSession",
+    "PodKind",
     "PodReport",
     "ReleaseReason",
+    "SessionReport",
     "SessionsClient",
     "SessionsHandler",
+    "Verdict",
     "add_fleet",
     "add_sessions",
 ]
@@ -49,12 +61,14 @@ T = TypeVar("T")
 
 OPEN_DEADLINE_S = 10.0  # control may let a publish wait 5 s for the one before it
 ALLOCATE_DEADLINE_S = 10.0
+RENEW_DEADLINE_S = 4.0  # less than a third of a lease: the next one asks again
 RELEASE_DEADLINE_S = 5.0
 
 _REASON_CODES = frozenset(reason.value for reason in Reason)
 
 _OPEN_SESSION = calls.path(pb.DESCRIPTOR, "Sessions", "OpenSession")
 _ALLOCATE = calls.path(pb.DESCRIPTOR, "Sessions", "Allocate")
+_RENEW = calls.path(pb.DESCRIPTOR, "Sessions", "Renew")
 _RELEASE = calls.path(pb.DESCRIPTOR, "Sessions", "Release")
 _REPORT = calls.path(pb.DESCRIPTOR, "Fleet", "Report")
 
@@ -65,8 +79,11 @@ class SessionsHandler(Protocol):
     async def open_session(self, app: str, key: StreamKey, edge: str, peer: str) -> OpenedSession:
         """A key was presented: which stream is it, and may it publish now?"""
 
-    async def allocate(self, session_id: str, source: Source) -> Allocated:
+    async def allocate(self, session_id: str, source: Source, anchor_ms: int) -> Allocated:
         """The source is described: make the plan (once per run) and name a transcoder."""
+
+    async def renew(self, edge: str, sessions: Sequence[HeldSession]) -> Sequence[Verdict]:
+        """These sessions are still there: which of them are the edge's no more? One verdict for each, in order."""
 
     async def release(self, session_id: str, reason: ReleaseReason, *, flushed: bool) -> None:
         """The publisher is gone; `flushed`: all that it sent is in the log."""
@@ -88,10 +105,17 @@ class SessionsClient:
         request = pb.OpenSessionRequest(app=app, key=key.reveal(), edge=edge, peer=peer)
         return await self._ask(_OPEN_SESSION, request.SerializeToString(), OPEN_DEADLINE_S, opened_from_bytes)
 
-    async def allocate(self, session_id: str, source: Source) -> Allocated:
-        """The run's plan and its transcoders. Raises Refused."""
-        request = pb.AllocateRequest(session_id=session_id, source=source_to_wire(source))
+    async def allocate(self, session_id: str, source: Source, anchor_ms: int) -> Allocated:
+        """The run's plan and its transcoders. `anchor_ms`: Unix time in ms at timeline 0. Raises Refused."""
+        request = pb.AllocateRequest(session_id=session_id, source=source_to_wire(source), anchor_ms=anchor_ms)
         return await self._ask(_ALLOCATE, request.SerializeToString(), ALLOCATE_DEADLINE_S, allocated_from_bytes)
+
+    async def renew(self, edge: str, sessions: Sequence[HeldSession]) -> Sequence[Verdict]:
+        """Hold `sessions` for another lease; one verdict for each, in order. Raises Refused: nothing is known then."""
+        verdicts = await self._ask(_RENEW, renew_to_bytes(edge, sessions), RENEW_DEADLINE_S, verdicts_from_bytes)
+        if [one.session_id for one in verdicts] != [one.session_id for one in sessions]:
+            raise Refused(Reason.UNAVAILABLE, "The service's answer was about other sessions.")
+        return verdicts
 
     async def release(self, session_id: str, reason: ReleaseReason, *, flushed: bool) -> None:
         """The publisher is gone. Raises Refused where control could not be told: it finds out by itself, later."""
@@ -143,7 +167,11 @@ def add_sessions(server: Server, handler: SessionsHandler) -> None:
     async def allocate(data: bytes) -> bytes:
         request = parse(pb.AllocateRequest, data)
         require(request, "source")
-        return allocated_to_bytes(await handler.allocate(request.session_id, source_from_wire(request.source)))
+        source = source_from_wire(request.source)
+        return allocated_to_bytes(await handler.allocate(request.session_id, source, request.anchor_ms))
+
+    async def renew(data: bytes) -> bytes:
+        return verdicts_to_bytes(await handler.renew(*renew_from_bytes(data)))
 
     async def release(data: bytes) -> bytes:
         request = parse(pb.ReleaseRequest, data)
@@ -156,6 +184,7 @@ def add_sessions(server: Server, handler: SessionsHandler) -> None:
         {
             _OPEN_SESSION: calls.unary_handler(open_session),
             _ALLOCATE: calls.unary_handler(allocate),
+            _RENEW: calls.unary_handler(renew),
             _RELEASE: calls.unary_handler(release),
         },
     )

@@ -4,12 +4,22 @@ Law: what is decoded equals what was encoded, or decoding raises WireError. Neig
 carry these.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import Enum
 
-from headrace.core.broadcast import Plan, Profile, RunId, StreamId
+from headrace.core.broadcast import Plan, Profile, RunId, Source, StreamId
 from headrace.wire.errors import WireError
-from headrace.wire.types import parse, plan_from_wire, plan_to_wire, profile_from_wire, profile_to_wire, require
+from headrace.wire.types import (
+    parse,
+    plan_from_wire,
+    plan_to_wire,
+    profile_from_wire,
+    profile_to_wire,
+    require,
+    source_from_wire,
+    source_to_wire,
+)
 from headrace.wire.v1 import control_pb2 as pb
 
 
@@ -23,13 +33,21 @@ class ReleaseReason(Enum):
 
 @dataclass(frozen=True, slots=True)
 class OpenedSession:
-    """An accepted publish: `session` is its number in the run, `session_id` its random name."""
+    """An accepted publish: `session` is its number in the run, `session_id` its random name.
+
+    A session that goes on with a run has the run's `plan` and `anchor_ms` (Unix time at timeline 0), and its media
+    starts at `starts_at` (ticks); the first one makes them. It is held for `lease_s` after each renewal.
+    """
 
     stream: StreamId
     run: RunId
     session: int
     session_id: str
     profile: Profile
+    starts_at: int = 0
+    anchor_ms: int = 0
+    plan: Plan | None = None
+    lease_s: float = 15.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +59,57 @@ class Allocated:
 
 
 @dataclass(frozen=True, slots=True)
+class HeldSession:
+    """A session as its edge knows it. `anchor_ms`, `plan`, `source` and `transcoder` (a target) once they are there."""
+
+    session_id: str
+    stream: StreamId
+    run: RunId
+    session: int
+    peer: str
+    anchor_ms: int = 0
+    plan: Plan | None = None
+    source: Source | None = None
+    transcoder: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What control says of a session. Where it is not `held` any more, `reason` and `description` say why.
+
+    `suspect`: its transcoder has gone silent.
+    """
+
+    session_id: str
+    held: bool
+    reason: str = ""
+    description: str = ""
+    suspect: bool = False
+
+
+class PodKind(Enum):
+    """What a pod is."""
+
+    EDGE = "edge"
+    TRANSCODER = "transcoder"
+    ORIGIN = "origin"
+
+
+@dataclass(frozen=True, slots=True)
+class SessionReport:
+    """A session on an edge, and how long it has had no media."""
+
+    session_id: str
+    idle_ms: int
+
+
+@dataclass(frozen=True, slots=True)
 class PodReport:
-    """What a pod says once a second. `target`: its gRPC target for Ingest. `capacity` and `used`: pixels/s."""
+    """What a pod says once a second. `zone` is '' where nobody told it.
+
+    A transcoder's `target` is where it serves Ingest, `capacity` and `used` are pixels/s, `runs` what it works on;
+    `sessions` are an edge's.
+    """
 
     pod: str
     target: str
@@ -51,6 +118,9 @@ class PodReport:
     capacity: int
     used: int
     runs: tuple[RunId, ...]
+    kind: PodKind = PodKind.TRANSCODER
+    zone: str = ""
+    sessions: tuple[SessionReport, ...] = ()
 
 
 REASON_NUMBERS = {
@@ -58,6 +128,14 @@ REASON_NUMBERS = {
     ReleaseReason.LOST: pb.RELEASE_REASON_LOST,
     ReleaseReason.FAILED: pb.RELEASE_REASON_FAILED,
 }
+
+
+_KIND_NUMBERS = {
+    PodKind.EDGE: pb.POD_KIND_EDGE,
+    PodKind.TRANSCODER: pb.POD_KIND_TRANSCODER,
+    PodKind.ORIGIN: pb.POD_KIND_ORIGIN,
+}
+_KINDS = {number: kind for kind, number in _KIND_NUMBERS.items()}
 
 
 def reason_from_wire(number: int) -> ReleaseReason:
@@ -76,6 +154,10 @@ def opened_to_bytes(opened: OpenedSession) -> bytes:
         session=opened.session,
         session_id=opened.session_id,
         profile=profile_to_wire(opened.profile),
+        starts_at=opened.starts_at,
+        anchor_ms=opened.anchor_ms,
+        plan=None if opened.plan is None else plan_to_wire(opened.plan),
+        lease_ms=round(opened.lease_s * 1000),
     ).SerializeToString()
 
 
@@ -89,6 +171,10 @@ def opened_from_bytes(data: bytes) -> OpenedSession:
         message.session,
         message.session_id,
         profile_from_wire(message.profile),
+        message.starts_at,
+        message.anchor_ms,
+        plan_from_wire(message.plan) if message.HasField("plan") else None,
+        message.lease_ms / 1000,
     )
 
 
@@ -106,6 +192,70 @@ def allocated_from_bytes(data: bytes) -> Allocated:
     return Allocated(plan_from_wire(message.plan), tuple(message.transcoders))
 
 
+def renew_to_bytes(edge: str, sessions: Iterable[HeldSession]) -> bytes:
+    """A RenewRequest."""
+    held = (
+        pb.HeldSession(
+            session_id=one.session_id,
+            stream=one.stream,
+            run=one.run,
+            session=one.session,
+            peer=one.peer,
+            anchor_ms=one.anchor_ms,
+            plan=None if one.plan is None else plan_to_wire(one.plan),
+            source=None if one.source is None else source_to_wire(one.source),
+            transcoder=one.transcoder,
+        )
+        for one in sessions
+    )
+    return pb.RenewRequest(edge=edge, sessions=held).SerializeToString()
+
+
+def renew_from_bytes(data: bytes) -> tuple[str, tuple[HeldSession, ...]]:
+    """The opposite. Raises WireError."""
+    message = parse(pb.RenewRequest, data)
+    if not all(one.session_id and one.stream and one.run and one.session for one in message.sessions):
+        raise WireError("HeldSession: session_id, stream, run and session are needed")
+    return message.edge, tuple(
+        HeldSession(
+            one.session_id,
+            StreamId(one.stream),
+            RunId(one.run),
+            one.session,
+            one.peer,
+            one.anchor_ms,
+            plan_from_wire(one.plan) if one.HasField("plan") else None,
+            source_from_wire(one.source) if one.HasField("source") else None,
+            one.transcoder,
+        )
+        for one in message.sessions
+    )
+
+
+def verdicts_to_bytes(verdicts: Iterable[Verdict]) -> bytes:
+    """A RenewResponse."""
+    return pb.RenewResponse(
+        verdicts=(
+            pb.Verdict(
+                session_id=one.session_id,
+                held=one.held,
+                reason=one.reason,
+                description=one.description,
+                suspect=one.suspect,
+            )
+            for one in verdicts
+        )
+    ).SerializeToString()
+
+
+def verdicts_from_bytes(data: bytes) -> tuple[Verdict, ...]:
+    """The opposite. Raises WireError."""
+    message = parse(pb.RenewResponse, data)
+    return tuple(
+        Verdict(one.session_id, one.held, one.reason, one.description, one.suspect) for one in message.verdicts
+    )
+
+
 def report_to_bytes(report: PodReport) -> bytes:
     """A PodReport."""
     return pb.PodReport(
@@ -116,13 +266,29 @@ def report_to_bytes(report: PodReport) -> bytes:
         capacity=report.capacity,
         used=report.used,
         runs=report.runs,
+        kind=_KIND_NUMBERS[report.kind],
+        zone=report.zone,
+        sessions=(pb.SessionReport(session_id=one.session_id, idle_ms=one.idle_ms) for one in report.sessions),
     ).SerializeToString()
 
 
 def report_from_bytes(data: bytes) -> PodReport:
     """The opposite. Raises WireError."""
     message = parse(pb.PodReport, data)
-    if not message.pod or not message.target:
-        raise WireError("PodReport: pod and target are needed")
-    runs = tuple(RunId(run) for run in message.runs)
-    return PodReport(message.pod, message.target, message.version, message.ready, message.capacity, message.used, runs)
+    kind = _KINDS.get(message.kind)
+    if kind is None:
+        raise WireError(f"PodReport.kind: {message.kind} is not known")
+    if not message.pod or (kind is PodKind.TRANSCODER and not message.target):
+        raise WireError("PodReport: pod is needed, and a transcoder's target")
+    return PodReport(
+        message.pod,
+        message.target,
+        message.version,
+        message.ready,
+        message.capacity,
+        message.used,
+        tuple(RunId(run) for run in message.runs),
+        kind,
+        message.zone,
+        tuple(SessionReport(one.session_id, one.idle_ms) for one in message.sessions),
+    )

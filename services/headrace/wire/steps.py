@@ -21,6 +21,7 @@ class Open:
     """The first message of a call: one attempt at one session of a run.
 
     `floor`: durable_through as the edge knows it, ticks. `anchor_ms`: Unix time in milliseconds at timeline 0.
+    `starts_at`: where the session's media starts, ticks.
     """
 
     run: RunId
@@ -31,6 +32,7 @@ class Open:
     plan: Plan
     source: Source
     anchor_ms: int
+    starts_at: int = 0
 
     @property
     def epoch(self) -> Epoch:
@@ -111,6 +113,7 @@ def up_to_bytes(step: Up) -> bytes:
                 plan=plan_to_wire(step.plan),
                 source=source_to_wire(step.source),
                 anchor_ms=step.anchor_ms,
+                starts_at=step.starts_at,
             )
         )
     elif isinstance(step, Hold):
@@ -149,6 +152,7 @@ def up_from_bytes(data: bytes) -> Up:
             plan_from_wire(opened.plan),
             source_from_wire(opened.source),
             opened.anchor_ms,
+            opened.starts_at,
         )
     if step == "hold":
         return Hold(message.hold.at)

@@ -82,7 +82,7 @@ async def test_a_publisher_comes_and_goes_over_grpc(tmp_path: Path) -> None:
         sessions = SessionsClient(channel)
         opened = await sessions.open_session("live", key, "edge-1", "192.0.2.1:5000")
         assert opened.stream == made["id"]
-        assert (await sessions.allocate(opened.session_id, SOURCE)).transcoders == ("unix:/t1",)
+        assert (await sessions.allocate(opened.session_id, SOURCE, 0)).transcoders == ("unix:/t1",)
         assert (await http.get(path)).json()["state"] == "live"
         with pytest.raises(Refused, match="already being published") as caught:
             await sessions.open_session("live", key, "edge-1", "192.0.2.1:5001")
@@ -99,7 +99,7 @@ async def test_a_failed_run_is_ended_in_the_log_for_its_viewers(tmp_path: Path) 
         channel = open_channel(target)
         sessions = SessionsClient(channel)
         opened = await sessions.open_session("live", StreamKey(made["stream_key"]), "edge-1", "192.0.2.1:5000")
-        allocated = await sessions.allocate(opened.session_id, SOURCE)
+        allocated = await sessions.allocate(opened.session_id, SOURCE, 0)
         claim = Claim(Epoch(opened.session, 1), opened.session_id, "writer")
         await log.takeover(opened.run, claim, 0, open_new=True)
         await log.stage(opened.run, claim, 1, Append(RunStart(allocated.plan, 0)))

@@ -5,7 +5,7 @@ import contextlib
 import os
 import socket
 import struct
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
@@ -28,7 +28,7 @@ from headrace.edge.service import Service, build
 from headrace.edge.settings import EdgeSettings
 from headrace.wire import media
 from headrace.wire.channel import listen, make_server
-from headrace.wire.control import Allocated, OpenedSession, ReleaseReason, add_sessions
+from headrace.wire.control import Allocated, HeldSession, OpenedSession, ReleaseReason, Verdict, add_sessions
 from tests.support.encode import encode_video
 
 AVC = AvcConfig.from_annexb(encode_video()[0]).build()
@@ -56,7 +56,10 @@ class Control:
         self.opened += 1
         return OpenedSession(StreamId("s"), RunId(key.reveal()), 1, f"session-{self.opened}", Profile.parse("auto"))
 
-    async def allocate(self, session_id: str, source: Source) -> Allocated:
+    async def renew(self, edge: str, sessions: Sequence[HeldSession]) -> Sequence[Verdict]:
+        return [Verdict(one.session_id, held=True) for one in sessions]
+
+    async def allocate(self, session_id: str, source: Source, anchor_ms: int) -> Allocated:
         return Allocated(make_plan(Profile.parse("auto"), source), (self.transcoder,))
 
     async def release(self, session_id: str, reason: ReleaseReason, *, flushed: bool) -> None:

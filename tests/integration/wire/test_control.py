@@ -1,7 +1,7 @@
 """Sessions and Fleet over a real socket: answers, refusals, and a control that is not there."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -34,7 +34,10 @@ class Control:
             raise self.refusal
         return OPENED
 
-    async def allocate(self, session_id: str, source: Source) -> control.Allocated:
+    async def renew(self, edge: str, sessions: Sequence[control.HeldSession]) -> Sequence[control.Verdict]:
+        return [control.Verdict(one.session_id, held=True) for one in sessions]
+
+    async def allocate(self, session_id: str, source: Source, anchor_ms: int) -> control.Allocated:
         self.heard.append((session_id, source))
         return self.allocated
 
@@ -47,7 +50,7 @@ async def test_every_question_and_answer_arrives_as_it_was_meant(serving: Servin
     async with serving(lambda server: control.add_sessions(server, handler)) as channel:
         client = control.SessionsClient(channel)
         assert await client.open_session("live", StreamKey("k"), "edge-0", "192.0.2.1:5") == OPENED
-        assert await client.allocate("sid", SOURCE) == ALLOCATED
+        assert await client.allocate("sid", SOURCE, 0) == ALLOCATED
         for reason in control.ReleaseReason:
             await client.release("sid", reason, flushed=reason is control.ReleaseReason.LOST)
     assert handler.heard == [
@@ -81,7 +84,7 @@ async def test_an_answer_that_makes_no_sense_is_unavailable(serving: Serving) ->
     handler = Control(allocated=control.Allocated(PLAN, ()))
     async with serving(lambda server: control.add_sessions(server, handler)) as channel:
         with pytest.raises(Refused) as refused:
-            await control.SessionsClient(channel).allocate("sid", SOURCE)
+            await control.SessionsClient(channel).allocate("sid", SOURCE, 0)
     assert refused.value.reason is Reason.UNAVAILABLE
 
 

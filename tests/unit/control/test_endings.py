@@ -182,7 +182,7 @@ async def test_a_deleted_streams_run_ends_even_when_the_log_was_away(parts: Cont
 async def test_a_run_that_ended_before_its_transcoder_came_does_not_come_alive(parts: Control) -> None:
     stream, key = await parts.stream()
     opened = await publish(parts, key)
-    await parts.sessions.allocate(opened.session_id, SOURCE)
+    await parts.sessions.allocate(opened.session_id, SOURCE, 0)
     await parts.registry.delete(stream)
     late = Claim(Epoch(opened.session, 1), opened.session_id, "w")
     with pytest.raises((Fenced, RunEnded)):
@@ -200,7 +200,7 @@ async def test_a_run_that_is_allocated_while_it_is_ended_does_not_come_alive(
 
     async def meanwhile(run: RunId, claim: Claim, floor: int, *, open_new: bool = False) -> Taken:
         if not allocated:
-            allocated.append(await parts.sessions.allocate(opened.session_id, SOURCE))
+            allocated.append(await parts.sessions.allocate(opened.session_id, SOURCE, 0))
         return await takeover(run, claim, floor, open_new=open_new)
 
     monkeypatch.setattr(parts.log, "takeover", meanwhile)

@@ -23,7 +23,7 @@ async def publish(parts: Control, key: StreamKey) -> OpenedSession:
 async def on_air(parts: Control, key: StreamKey, *starts: int) -> OpenedSession:
     """A publish whose media is in the log: one rung for each start, ticks."""
     opened = await publish(parts, key)
-    await parts.sessions.allocate(opened.session_id, SOURCE)
+    await parts.sessions.allocate(opened.session_id, SOURCE, 0)
     parts.log.open(opened.run, Claim(Epoch(opened.session, 1), opened.session_id, "w"), *starts)
     return opened
 
@@ -209,9 +209,9 @@ async def test_a_late_first_release_does_not_undo_the_second(parts: Control) -> 
 async def test_the_plan_is_made_once_and_kept_exactly(parts: Control) -> None:
     _, key = await parts.stream()
     opened = await publish(parts, key)
-    first = await parts.sessions.allocate(opened.session_id, SOURCE)
+    first = await parts.sessions.allocate(opened.session_id, SOURCE, 0)
     other = replace(SOURCE, video=replace(SOURCE.video, width=640, height=360))
-    second = await parts.sessions.allocate(opened.session_id, other)
+    second = await parts.sessions.allocate(opened.session_id, other, 0)
     assert second == first
     assert first.transcoders == ("unix:/t1",)
     assert first.plan.encoded[0].name == "720p"
@@ -223,7 +223,7 @@ async def test_the_newest_run_is_the_one_that_was_allocated_last(parts: Control)
     await parts.sessions.release(first.session_id, ReleaseReason.ENDED, flushed=True)
     second = await publish(parts, key)
     assert await parts.log.current(stream) == first.run
-    await parts.sessions.allocate(second.session_id, SOURCE)
+    await parts.sessions.allocate(second.session_id, SOURCE, 0)
     assert await parts.log.current(stream) == second.run
 
 
@@ -233,7 +233,7 @@ async def test_without_room_a_run_is_refused_and_its_release_frees_the_stream(tm
         stream, key = await parts.stream()
         opened = await publish(parts, key)
         with pytest.raises(Refused) as caught:
-            await parts.sessions.allocate(opened.session_id, SOURCE)
+            await parts.sessions.allocate(opened.session_id, SOURCE, 0)
         assert caught.value.reason is Reason.NO_CAPACITY
         await parts.sessions.release(opened.session_id, ReleaseReason.FAILED, flushed=True)
         assert await parts.state(stream) == "idle"
@@ -244,7 +244,7 @@ async def test_at_the_start_a_publish_waits_for_the_first_transcoder(tmp_path: P
         _, key = await parts.stream()
         opened = await publish(parts, key)
         async with asyncio.TaskGroup() as group:
-            allocating = group.create_task(parts.sessions.allocate(opened.session_id, SOURCE))
+            allocating = group.create_task(parts.sessions.allocate(opened.session_id, SOURCE, 0))
             await asyncio.sleep(0.05)
             assert not allocating.done()
             parts.report()
@@ -256,7 +256,7 @@ async def test_without_any_transcoder_a_publish_is_refused_in_time(tmp_path: Pat
         stream, key = await parts.stream()
         opened = await publish(parts, key)
         with pytest.raises(Refused) as caught:
-            await parts.sessions.allocate(opened.session_id, SOURCE)
+            await parts.sessions.allocate(opened.session_id, SOURCE, 0)
         assert caught.value.reason is Reason.NO_CAPACITY
         assert await parts.log.current(stream) is None
 
@@ -267,7 +267,7 @@ async def test_a_session_that_is_over_is_allocated_nothing(parts: Control) -> No
     await parts.sessions.release(opened.session_id, ReleaseReason.LOST, flushed=False)
     for session_id in (opened.session_id, "no such session"):
         with pytest.raises(Refused, match="over"):
-            await parts.sessions.allocate(session_id, SOURCE)
+            await parts.sessions.allocate(session_id, SOURCE, 0)
 
 
 async def test_a_source_without_a_frame_rate_is_refused(parts: Control) -> None:
@@ -275,7 +275,7 @@ async def test_a_source_without_a_frame_rate_is_refused(parts: Control) -> None:
     opened = await publish(parts, key)
     unknown = replace(SOURCE, video=replace(SOURCE.video, frame_rate=SOURCE.video.frame_rate * 0))
     with pytest.raises(Refused) as caught:
-        await parts.sessions.allocate(opened.session_id, unknown)
+        await parts.sessions.allocate(opened.session_id, unknown, 0)
     assert caught.value.reason is Reason.BAD_SOURCE
 
 

@@ -185,7 +185,7 @@ BAD: list[tuple[str, Callable[[bytes], object], Any]] = [
     ("rung", control_messages.opened_from_bytes, control_pb2.OpenSessionResponse(profile=types_pb2.Profile())),
     ("plan", control_messages.allocated_from_bytes, control_pb2.AllocateResponse(transcoders=["t"])),
     ("transcoders", control_messages.allocated_from_bytes, control_pb2.AllocateResponse(plan=plan)),
-    ("pod", control_messages.report_from_bytes, control_pb2.PodReport(target="t")),
+    ("pod", control_messages.report_from_bytes, control_pb2.PodReport(target="t", kind=control_pb2.POD_KIND_TRANSCODER)),
     ("place", log.entry_from_bytes, log_pb2.LogEntry(part=log_pb2.PartEntry())),
     ("place", log.entry_from_bytes, log_pb2.LogEntry(gap=log_pb2.GapEntry())),
     ("rung", log.entry_from_bytes, log_pb2.LogEntry(gap=log_pb2.GapEntry(place=log_pb2.Place()))),
