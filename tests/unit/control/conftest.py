@@ -1,16 +1,15 @@
-"""Control's parts on a fresh database."""
+"""Control's parts on a fresh database: a file of SQLite's here, PostgreSQL in tests/integration/control."""
 
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
-from tests.unit.control.support import Control, control
+from tests.unit.control.support import Place, parts, place_on_sqlite
+
+__all__ = ["parts"]
 
 
 @pytest.fixture
-async def parts(tmp_path: Path) -> AsyncIterator[Control]:
-    """Control with one transcoder that has room."""
-    async with control(tmp_path) as made:
-        made.report()
-        yield made
+async def place(tmp_path: Path) -> Place:
+    """A migrated database."""
+    return await place_on_sqlite(tmp_path)

@@ -5,12 +5,16 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import httpx
+import pytest
 from pydantic import SecretStr
+from sqlalchemy import create_engine
 
 from headrace.control.auth import Auth
 from headrace.control.db import Database, migrate
+from headrace.control.db.tables import metadata
 from headrace.control.endings import Endings
 from headrace.control.fleet import Fleet
 from headrace.control.http import create_app
@@ -179,15 +183,44 @@ class Control:
         return httpx.AsyncClient(transport=transport, base_url="http://control", headers=given)
 
 
+class Place:
+    """A database that one test has for itself, as migrations left it."""
+
+    def __init__(self, url: str, folder: Path | None = None) -> None:
+        self.url = url
+        self._folder = folder  # of its files, where it is files
+
+    def execute(self, statement: str) -> list[tuple[Any, ...]]:
+        """One statement behind control's back, and its rows."""
+        engine = create_engine(self.url.replace("+aiosqlite", ""))
+        try:
+            with engine.begin() as connection:
+                result = connection.exec_driver_sql(statement)
+                return [tuple(row) for row in result] if result.returns_rows else []
+        finally:
+            engine.dispose()
+
+    def contents(self) -> bytes:
+        """Everything that is kept: the bytes of its files, or every value of every row."""
+        if self._folder is not None:
+            return read(self._folder)
+        rows = [row for table in metadata.tables for row in self.execute(f"SELECT * FROM {table}")]
+        return b"\n".join(v if isinstance(v, bytes) else str(v).encode() for row in rows for v in row)
+
+
 _fresh: list[bytes] = []  # the database as migrated, so that it is migrated once and copied
 
 
-async def _lay_out(file: Path, url: str) -> None:
-    if not _fresh:
+async def place_on_sqlite(folder: Path) -> Place:
+    """A migrated database in `folder`."""
+    file = folder / "control.sqlite3"
+    url = f"sqlite+aiosqlite:///{file}"
+    if _fresh:
+        file.write_bytes(_fresh[0])  # a test has nothing else to do meanwhile
+    else:
         await migrate(url)
-        _fresh.append(read(file.parent))
-    elif not exists(file):
-        file.write_bytes(_fresh[0])  # noqa: ASYNC240  # a test has nothing else to do meanwhile
+        _fresh.append(read(folder))
+    return Place(url, folder)
 
 
 def read(folder: Path) -> bytes:
@@ -201,11 +234,10 @@ def exists(file: Path) -> bool:
 
 
 @asynccontextmanager
-async def control(folder: Path, *, in_process: bool = False, **settings: float) -> AsyncIterator[Control]:
-    """Control on a fresh database in `folder` (or on the one that is there), with some settings of its own."""
-    url = f"sqlite+aiosqlite:///{folder}/control.sqlite3"
+async def control(place: Place, *, in_process: bool = False, **settings: float) -> AsyncIterator[Control]:
+    """Control on the database of `place`, with some settings of its own."""
+    url = place.url
     chosen = ControlSettings(database_url=url, api_key=SecretStr(API_KEY)).model_copy(update=settings)
-    await _lay_out(folder / "control.sqlite3", url)
     database, log, clock = Database(url), FakeLog(in_process=in_process), Clock()
     fleet = Fleet(chosen.fleet_silence_s, clock)
     endings = Endings(chosen, database, log, fleet)
@@ -223,3 +255,11 @@ async def control(folder: Path, *, in_process: bool = False, **settings: float) 
         )
     finally:
         await database.close()
+
+
+@pytest.fixture
+async def parts(place: Place) -> AsyncIterator[Control]:
+    """Control with one transcoder that has room."""
+    async with control(place) as made:
+        made.report()
+        yield made

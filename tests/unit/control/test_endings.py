@@ -1,7 +1,5 @@
 """Control as the edge of runs that have none."""
 
-from pathlib import Path
-
 import pytest
 
 from headrace.control import endings
@@ -9,7 +7,7 @@ from headrace.core.broadcast import Claim, End, Epoch, Hold, RunId, StreamId
 from headrace.livelog.base import Fenced, RunEnded, Taken
 from headrace.runtime.aio.clock import unix_ms
 from headrace.wire.control import Allocated, ReleaseReason
-from tests.unit.control.support import SOURCE, Control, control
+from tests.unit.control.support import SOURCE, Control, Place, control
 from tests.unit.control.test_sessions import on_air, publish
 
 
@@ -105,12 +103,12 @@ async def test_a_control_that_stood_still_blames_nobody(parts: Control) -> None:
     assert await parts.state(stream) == "live"
 
 
-async def test_after_a_restart_transcoders_have_the_same_time_to_report(tmp_path: Path) -> None:
-    async with control(tmp_path) as parts:
+async def test_after_a_restart_transcoders_have_the_same_time_to_report(place: Place) -> None:
+    async with control(place) as parts:
         parts.report()
         stream, key = await parts.stream()
         await on_air(parts, key, 900)
-    async with control(tmp_path) as parts:
+    async with control(place) as parts:
         await pass_time(parts, 15)
         assert await parts.state(stream) == "live"
         await pass_time(parts, 2)
@@ -216,32 +214,32 @@ async def test_a_run_that_was_never_planned_leaves_nothing_in_the_log(parts: Con
     assert parts.log.runs == {}
 
 
-async def test_a_restart_of_one_machine_ends_every_run_whatever_it_was_doing(tmp_path: Path) -> None:
-    async with control(tmp_path, in_process=True) as parts:
+async def test_a_restart_of_one_machine_ends_every_run_whatever_it_was_doing(place: Place) -> None:
+    async with control(place, in_process=True) as parts:
         parts.report()
         (live, live_key), (describing, describing_key) = await parts.stream("a"), await parts.stream("b")
         await on_air(parts, live_key, 900)
         await publish(parts, describing_key)
-    async with control(tmp_path, in_process=True) as parts:
+    async with control(place, in_process=True) as parts:
         await parts.endings.forget_lost_runs()
         for stream, key in ((live, live_key), (describing, describing_key)):
             assert await parts.state(stream) == "idle"
             await publish(parts, key)
 
 
-async def test_a_restart_beside_a_log_that_forgot_ends_what_was_in_it(tmp_path: Path) -> None:
-    async with control(tmp_path) as parts:
+async def test_a_restart_beside_a_log_that_forgot_ends_what_was_in_it(place: Place) -> None:
+    async with control(place) as parts:
         parts.report()
         stream, key = await parts.stream()
         await on_air(parts, key, 900)
-    async with control(tmp_path) as parts:
+    async with control(place) as parts:
         await parts.endings.forget_lost_runs()
         assert await parts.state(stream) == "idle"
         await publish(parts, key)
 
 
-async def test_a_restart_beside_a_log_that_lives_ends_nothing(tmp_path: Path) -> None:
-    async with control(tmp_path) as parts:
+async def test_a_restart_beside_a_log_that_lives_ends_nothing(place: Place) -> None:
+    async with control(place) as parts:
         parts.report()
         (live, live_key), (describing, describing_key) = await parts.stream("a"), await parts.stream("b")
         await on_air(parts, live_key, 900)

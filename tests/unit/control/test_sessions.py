@@ -2,7 +2,6 @@
 
 import asyncio
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
@@ -11,7 +10,7 @@ from headrace.control.db.runs import Runs
 from headrace.core.broadcast import Claim, End, Epoch, Refused, StreamKey
 from headrace.core.broadcast.refusals import Reason
 from headrace.wire.control import OpenedSession, ReleaseReason
-from tests.unit.control.support import SOURCE, Control, control
+from tests.unit.control.support import SOURCE, Control, Place, control
 
 PEER = "192.0.2.1:5000"
 
@@ -155,8 +154,8 @@ async def test_a_publish_waits_for_the_flush_of_the_one_before(parts: Control) -
     assert parts.log.end_of(first.run) == End(900)
 
 
-async def test_a_flush_that_never_comes_keeps_nobody_out(tmp_path: Path) -> None:
-    async with control(tmp_path, closing_wait_s=0.0) as parts:
+async def test_a_flush_that_never_comes_keeps_nobody_out(place: Place) -> None:
+    async with control(place, closing_wait_s=0.0) as parts:
         parts.report()
         _, key = await parts.stream()
         first = await on_air(parts, key, 900)
@@ -227,8 +226,8 @@ async def test_the_newest_run_is_the_one_that_was_allocated_last(parts: Control)
     assert await parts.log.current(stream) == second.run
 
 
-async def test_without_room_a_run_is_refused_and_its_release_frees_the_stream(tmp_path: Path) -> None:
-    async with control(tmp_path) as parts:
+async def test_without_room_a_run_is_refused_and_its_release_frees_the_stream(place: Place) -> None:
+    async with control(place) as parts:
         parts.report(capacity=1000, used=1)
         stream, key = await parts.stream()
         opened = await publish(parts, key)
@@ -239,8 +238,8 @@ async def test_without_room_a_run_is_refused_and_its_release_frees_the_stream(tm
         assert await parts.state(stream) == "idle"
 
 
-async def test_at_the_start_a_publish_waits_for_the_first_transcoder(tmp_path: Path) -> None:
-    async with control(tmp_path) as parts:
+async def test_at_the_start_a_publish_waits_for_the_first_transcoder(place: Place) -> None:
+    async with control(place) as parts:
         _, key = await parts.stream()
         opened = await publish(parts, key)
         async with asyncio.TaskGroup() as group:
@@ -251,8 +250,8 @@ async def test_at_the_start_a_publish_waits_for_the_first_transcoder(tmp_path: P
         assert allocating.result().transcoders == ("unix:/t1",)
 
 
-async def test_without_any_transcoder_a_publish_is_refused_in_time(tmp_path: Path) -> None:
-    async with control(tmp_path, fleet_wait_s=0.0) as parts:
+async def test_without_any_transcoder_a_publish_is_refused_in_time(place: Place) -> None:
+    async with control(place, fleet_wait_s=0.0) as parts:
         stream, key = await parts.stream()
         opened = await publish(parts, key)
         with pytest.raises(Refused) as caught:
