@@ -7,7 +7,7 @@ Law: a clear key is an answer's, never a row's (`keys` says how a repeated reque
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 
-from headrace.control.db import Database, Transaction
+from headrace.control.db import Conflict, Database, Transaction
 from headrace.control.endings import Endings
 from headrace.control.keys import derive_stream_key, digest_of, hint, new_salt, new_stream_id, new_stream_key
 from headrace.control.model import Replay, Stream
@@ -99,6 +99,12 @@ class Registry:
             key = new_stream_key()
             async with self._database.write() as tx:
                 return await make(tx, key), key
+        try:
+            return await self._once_named(idempotency_key, request, make)
+        except Conflict:  # the same request was faster on another connection: its answer is there now
+            return await self._once_named(idempotency_key, request, make)
+
+    async def _once_named(self, idempotency_key: str, request: str, make: Make) -> tuple[Stream, StreamKey]:
         digest = digest_of("idempotency", idempotency_key)
         salt = new_salt()
         key = derive_stream_key(self._api_key, salt, idempotency_key)
