@@ -1,7 +1,7 @@
 """Control's composition root.
 
 Law: makes the objects and runs them; no logic. `Sessions` and `Fleet.serve` are the handlers of `wire.control`.
-Neighbours: standalone migrates the database, builds this, mounts `http_app` and awaits `run`.
+Neighbours: standalone migrates the database, builds this and mounts `http_app`; `__main__` runs it alone.
 """
 
 import asyncio
@@ -15,20 +15,26 @@ from headrace.control.http import create_app
 from headrace.control.registry import Registry
 from headrace.control.sessions import Sessions
 from headrace.control.settings import LEAST_KEY_CHARS, ControlSettings
-from headrace.livelog.base import Entries
+from headrace.livelog.base import LiveLog
+from headrace.livelog.opened import OpenedLog
 from headrace.runtime.aio.clock import monotonic_s
 from headrace.runtime.probes import AsgiApp
+from headrace.runtime.telemetry.logs import logger
 from headrace.wire.channel import listen, make_server, serve
 from headrace.wire.control import add_fleet, add_sessions
 
 __all__ = ["LEAST_KEY_CHARS", "ControlSettings", "Service", "build", "migrate"]
 
+_log = logger(__name__)
+
 
 class Service:
     """Control, ready to run: serve `http_app`, and await `run` beside it."""
 
-    def __init__(self, settings: ControlSettings, log: Entries) -> None:
+    def __init__(self, settings: ControlSettings, opened: OpenedLog) -> None:
         self._settings = settings
+        self._opened = opened
+        log = opened.log
         api_key = settings.api_key.get_secret_value()
         self._database = Database(settings.database_url)
         self._auth = Auth(api_key, monotonic_s)
@@ -46,16 +52,18 @@ class Service:
         Needs a migrated database. Raises DatabaseError, LogError and CannotListen at the start.
         """
         try:
-            await self._endings.forget_lost_runs()
-            server = make_server()
-            add_sessions(server, self._sessions)
-            add_fleet(server, self._fleet.serve)
-            listen(server, self._settings.control_target)
-            async with asyncio.TaskGroup() as group:
-                tasks = [group.create_task(serve(server)), group.create_task(self._endings.sweep_for_ever())]
-                await self._stopping.wait()
-                for task in tasks:
-                    task.cancel()
+            async with self._opened.running():
+                await self._endings.forget_lost_runs()
+                server = make_server()
+                add_sessions(server, self._sessions)
+                add_fleet(server, self._fleet.serve)
+                target = listen(server, self._settings.control_target)
+                _log.info("listening for edges and transcoders", extra={"target": target})
+                async with asyncio.TaskGroup() as group:
+                    tasks = [group.create_task(serve(server)), group.create_task(self._endings.sweep_for_ever())]
+                    await self._stopping.wait()
+                    for task in tasks:
+                        task.cancel()
         finally:
             await self._database.close()
 
@@ -68,11 +76,13 @@ class Service:
         return self._auth.new_login_token()
 
     def _ready(self) -> str:
+        if self._stopping.is_set():
+            return "stopping"
         if not self._endings.healthy:
             return "the database does not answer"
         return "" if self._fleet.known else "transcoders have not reported yet"
 
 
-def build(settings: ControlSettings, *, log: Entries) -> Service:
-    """Control as `settings` say, with the live log that the other services share."""
-    return Service(settings, log)
+def build(settings: ControlSettings, *, log: LiveLog | None = None) -> Service:
+    """Control as `settings` say, with `log` or the one that the environment names. Raises BadSetting."""
+    return Service(settings, OpenedLog(log))

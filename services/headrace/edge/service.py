@@ -1,6 +1,6 @@
 """The edge's composition root: settings in, a running service out.
 
-Law: makes the objects and owns the TaskGroup; no logic. Neighbours: `standalone` calls `build`.
+Law: makes the objects and owns the TaskGroup; no logic. Neighbours: `standalone` and `__main__` call `build`.
 """
 
 import asyncio
@@ -12,10 +12,13 @@ from headrace.edge.settings import EdgeSettings
 from headrace.runtime.lifecycle import listen_tcp
 from headrace.runtime.memory import memory_limit_bytes
 from headrace.runtime.probes import Probes
+from headrace.runtime.telemetry.logs import logger
 from headrace.wire.channel import open_channel
 from headrace.wire.control import SessionsClient
 
 __all__ = ["EdgeSettings", "Service", "build"]
+
+_log = logger(__name__)
 
 
 class Service:
@@ -46,6 +49,7 @@ class Service:
             listener = Listener(self._settings, self._budget, SessionsClient(channel), self._sock)
             listening = group.create_task(listener.run())
             self._up = True
+            _log.info("listening for publishers", extra={"rtmp_port": self.rtmp_port})
             await self._stopping.wait()
             listening.cancel()
 
@@ -54,6 +58,8 @@ class Service:
         self._stopping.set()
 
     def _not_ready(self) -> str:
+        if self._stopping.is_set():
+            return "stopping"
         if not self._up:
             return "starting"
         return "" if self._budget.admits else "memory for media is full"

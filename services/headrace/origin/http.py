@@ -55,13 +55,15 @@ _log = logger(__name__)
 class OriginApp:
     """A `DirectApp`. It wants the whole path, `/live` included."""
 
-    def __init__(self, log: LiveLog, follower: Follower, cache: MediaCache, max_waiting: int) -> None:
+    def __init__(
+        self, log: LiveLog, follower: Follower, cache: MediaCache, max_waiting: int, not_ready: Callable[[], str]
+    ) -> None:
         self._current = CurrentRuns(log)
         self._follower = follower
         self._cache = cache
         self._places = Places(max_waiting)
         self.sharing = Sharing(self._places)
-        self._probes = Probes(lambda: "")  # every request that comes is work it can take
+        self._probes = Probes(not_ready)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""

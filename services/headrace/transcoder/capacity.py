@@ -34,14 +34,16 @@ def cost(plan: Plan, source: Source) -> int:
 
 
 class Capacity:
-    """The account. `total` is `UNKNOWN` until something else is known."""
+    """The account. `total` is `UNKNOWN` until something else is known; `known`: no measurement is to be waited for."""
 
     def __init__(self, total: int) -> None:
         self.used = 0
         self.know(total)
+        self.known = total > 0
 
     def know(self, total: int) -> None:
         """The measurement is done; 0: it could not be."""
+        self.known = True
         self.total = total or UNKNOWN
         metrics.CAPACITY.set(self.total)
 

@@ -1,12 +1,14 @@
-"""The transcoder's composition root: settings and a log in, a running service out.
+"""The transcoder's composition root: settings in, a running service out.
 
-Law: makes the objects and owns the TaskGroup; no logic. Neighbours: `standalone` calls `build`.
+Law: makes the objects and owns the TaskGroup; no logic. Neighbours: `standalone` and `__main__` call `build`.
 """
 
 import asyncio
 
 from headrace.livelog.base import LiveLog
+from headrace.livelog.opened import OpenedLog
 from headrace.runtime.probes import Probes
+from headrace.runtime.telemetry.logs import logger
 from headrace.transcoder.capacity import Capacity
 from headrace.transcoder.grpc_server import Ingest
 from headrace.transcoder.report import Reporter
@@ -18,31 +20,56 @@ from headrace.wire.media import add_ingest
 
 __all__ = ["Service", "TranscoderSettings", "build"]
 
+_log = logger(__name__)
+
 
 class Service:
-    """One transcoder that writes `log`."""
+    """One transcoder."""
 
-    def __init__(self, settings: TranscoderSettings, log: LiveLog) -> None:
+    def __init__(self, settings: TranscoderSettings, opened: OpenedLog) -> None:
         self._settings = settings
         self._capacity = Capacity(settings.capacity_pixels_s)
-        self._supervisor = Supervisor(log, self._capacity, settings)
+        self._opened = opened
+        self._supervisor = Supervisor(opened.log, self._capacity, settings)
+        self._stopping = asyncio.Event()
         self.http_app = Probes(self._not_ready)
 
     async def run(self) -> None:
-        """Serve until cancelled; then what the workers hold goes to the log, and this returns. Raises CannotListen."""
+        """Serve until `stop` or cancellation; then what the workers hold goes to the log, and this returns.
+
+        Raises CannotListen.
+        """
         server = make_server()
         add_ingest(server, Ingest(self._supervisor).serve)
         target = listen(server, self._settings.transcoder_target)
-        async with open_channel(self._settings.control_target) as channel, asyncio.TaskGroup() as group:
+        _log.info("listening for edges", extra={"target": target})
+        async with (
+            self._opened.running(),
+            open_channel(self._settings.control_target) as channel,
+            asyncio.TaskGroup() as group,
+        ):
             reporter = Reporter(self._settings, target, self._capacity, self._supervisor, FleetClient(channel))
-            group.create_task(self._supervisor.run())
-            group.create_task(reporter.run())
-            group.create_task(serve(server, grace_s=self._settings.stop_timeout_s))
+            tasks = [
+                group.create_task(self._supervisor.run()),
+                group.create_task(reporter.run()),
+                group.create_task(serve(server, grace_s=self._settings.stop_timeout_s)),
+            ]
+            await self._stopping.wait()
+            for task in tasks:
+                task.cancel()
+
+    def stop(self) -> None:
+        """Let `run` end in order."""
+        self._stopping.set()
 
     def _not_ready(self) -> str:
-        return "draining" if self._supervisor.draining else ""
+        if self._stopping.is_set() or self._supervisor.draining:
+            return "draining"
+        if not self._capacity.known:
+            return "the capacity is being measured"
+        return "" if self._opened.answers else "the live log does not answer"
 
 
-def build(settings: TranscoderSettings, *, log: LiveLog) -> Service:
-    """A transcoder for `log`."""
-    return Service(settings, log)
+def build(settings: TranscoderSettings, *, log: LiveLog | None = None) -> Service:
+    """A transcoder for `log`, or for the one that the environment names. Raises BadSetting."""
+    return Service(settings, OpenedLog(log))

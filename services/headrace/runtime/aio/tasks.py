@@ -24,6 +24,15 @@ async def task_group() -> AsyncIterator[asyncio.TaskGroup]:
         raise _first(failed) from failed
 
 
+@asynccontextmanager
+async def beside(work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
+    """Run `work` while the block runs, and cancel it at its end; a failure of it ends the block and passes through."""
+    async with task_group() as group:
+        task = group.create_task(work)
+        yield
+        task.cancel()
+
+
 def _first(failed: BaseExceptionGroup[BaseException]) -> BaseException:
     error = failed.exceptions[0]
     return _first(error) if isinstance(error, BaseExceptionGroup) else error

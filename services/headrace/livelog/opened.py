@@ -1,0 +1,47 @@
+"""A live log as a service has it: one that it was given, or one that it opened itself.
+
+Law: who opened a log runs it, for longer than all that uses it, and asks it once a second whether it answers, by a read
+that costs nothing. One that was given is run by its giver, in the same process, and answers.
+Neighbours: the composition roots of the services that need a log.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from headrace.core.broadcast import StreamId
+from headrace.livelog.base import LiveLog, LogError
+from headrace.runtime.aio.tasks import beside
+
+ASK_EVERY_S = 1.0
+_NO_STREAM = StreamId("readyz")
+
+
+class OpenedLog:
+    """`log`, opened as `HEADRACE_LOG_*` say where none is given. `answers`: it did just now; `has_answered`: ever."""
+
+    def __init__(self, given: LiveLog | None) -> None:
+        """Raises BadSetting."""
+        if given is None:
+            raise NotImplementedError
+        self.log = given
+        self._is_own = False
+        self.answers = self.has_answered = not self._is_own
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Do what the log needs done while the block runs."""
+        if not self._is_own:
+            yield
+            return
+        async with beside(self.log.run()), beside(self._ask()):
+            yield
+
+    async def _ask(self) -> None:
+        while True:
+            try:
+                await self.log.current(_NO_STREAM)
+                self.answers = self.has_answered = True
+            except LogError:
+                self.answers = False
+            await asyncio.sleep(ASK_EVERY_S)
