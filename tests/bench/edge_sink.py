@@ -35,9 +35,9 @@ class Sink:
         self.open = 0
         self.over = asyncio.Event()
 
-    async def open_session(self, app: str, key: StreamKey, edge: str, peer: str) -> OpenedSession:
+    async def open_session(self, app: str, key: StreamKey, edge: str, peer: str, session_id: str) -> OpenedSession:
         """Yes."""
-        return OpenedSession(StreamId("s"), RunId(key.reveal()), 1, key.reveal(), PROFILE)
+        return OpenedSession(StreamId("s"), RunId(key.reveal()), 1, session_id, PROFILE)
 
     async def renew(self, edge: str, sessions: Sequence[HeldSession]) -> Sequence[Verdict]:
         return [Verdict(one.session_id, held=True) for one in sessions]

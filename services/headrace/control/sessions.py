@@ -14,7 +14,7 @@ from headrace.control.decisions.placement import cost_of
 from headrace.control.decisions.publishing import Answer, Before, answer_publish
 from headrace.control.endings import Endings
 from headrace.control.fleet import Fleet
-from headrace.control.keys import new_run_id, new_session_id
+from headrace.control.keys import new_run_id
 from headrace.control.model import LiveRun, Session, SessionState, Stream
 from headrace.control.settings import ControlSettings
 from headrace.core.broadcast import Plan, Refused, Source, StreamKey, make_plan
@@ -54,10 +54,10 @@ class Sessions:
         self._fleet = fleet
         self._endings = endings
 
-    async def open_session(self, app: str, key: StreamKey, edge: str, peer: str) -> OpenedSession:
+    async def open_session(self, app: str, key: StreamKey, edge: str, peer: str, session_id: str) -> OpenedSession:
         """Accept a publish. Raises Refused: unknown_app, bad_key, busy, unavailable."""
         try:
-            opened = await self._open(app, key, edge, peer)
+            opened = await self._open(app, key, edge, peer, session_id)
         except Refused as refused:
             metrics.SESSIONS_REFUSED.labels(refused.reason.value).inc()
             _refused({"reason": refused.reason.value, "peer": peer})
@@ -104,7 +104,7 @@ class Sessions:
             except LogError:
                 _log.exception("a run could not be ended, another try follows", extra={"run": run.id})
 
-    async def _open(self, app: str, key: StreamKey, edge: str, peer: str) -> OpenedSession:
+    async def _open(self, app: str, key: StreamKey, edge: str, peer: str, session_id: str) -> OpenedSession:
         if app != APP:
             # Without its name: encoders that are set up wrongly send the stream key in it.
             raise Refused(Reason.UNKNOWN_APP, f"There is no such application here: use {APP!r}.")
@@ -119,7 +119,7 @@ class Sessions:
                     before = Before.NOBODY if stream.live is None else _BEFORE[stream.live.session.state]
                     answer = answer_publish(before, waited_enough=monotonic_s() >= deadline_s)
                     if answer is Answer.START:
-                        return await _start(tx, stream, edge, peer)
+                        return await _start(tx, stream, edge, peer, session_id)
                 if answer is Answer.REFUSE:
                     raise Refused(Reason.BUSY, f"The stream “{stream.name}” is already being published.")
                 if answer is Answer.REPLACE and stream.live is not None:
@@ -162,7 +162,7 @@ class Sessions:
             return run, plan
 
 
-async def _start(tx: Transaction, stream: Stream, edge: str, peer: str) -> OpenedSession:
-    session = Session(new_session_id(), new_run_id(), 1, SessionState.ACTIVE, edge, peer, unix_ms(), None)
+async def _start(tx: Transaction, stream: Stream, edge: str, peer: str, session_id: str) -> OpenedSession:
+    session = Session(session_id, new_run_id(), 1, SessionState.ACTIVE, edge, peer, unix_ms(), None)
     await tx.runs.start(stream.id, session)
     return OpenedSession(stream.id, session.run, session.number, session.id, stream.profile)

@@ -6,6 +6,7 @@ makes frames, `forwarder` sends them.
 """
 
 import asyncio
+import secrets
 from collections.abc import Callable
 from enum import Enum
 from typing import Protocol
@@ -75,6 +76,7 @@ class Session:
         budget: Budget,
     ) -> None:
         self.stream_id = asked.stream_id
+        self.session_id = secrets.token_hex(16)  # whoever knows it may speak for the session
         self._asked = asked
         self._shell = shell
         self._control = control
@@ -188,7 +190,9 @@ class Session:
         target = self._asked.target
         if not target.key.reveal():
             raise Refused(Reason.BAD_KEY, "no stream key given")
-        return await self._control.open_session(target.app, target.key, self._settings.pod, self._shell.peer)
+        return await self._control.open_session(
+            target.app, target.key, self._settings.pod, self._shell.peer, self.session_id
+        )
 
     async def _forward(self, opened: OpenedSession, publish: Publish) -> None:
         source = await self._described(publish)

@@ -76,8 +76,11 @@ _REPORT = calls.path(pb.DESCRIPTOR, "Fleet", "Report")
 class SessionsHandler(Protocol):
     """What control does. Each raises Refused, which reaches the caller as it is."""
 
-    async def open_session(self, app: str, key: StreamKey, edge: str, peer: str) -> OpenedSession:
-        """A key was presented: which stream is it, and may it publish now?"""
+    async def open_session(self, app: str, key: StreamKey, edge: str, peer: str, session_id: str) -> OpenedSession:
+        """A key was presented: which stream is it, and may it publish now?
+
+        `session_id` is random and names the session from now on: who asks again gets the first answer again.
+        """
 
     async def allocate(self, session_id: str, source: Source, anchor_ms: int) -> Allocated:
         """The source is described: make the plan (once per run) and name a transcoder."""
@@ -100,9 +103,12 @@ class SessionsClient:
     def __init__(self, channel: Channel) -> None:
         self._channel = channel
 
-    async def open_session(self, app: str, key: StreamKey, edge: str, peer: str) -> OpenedSession:
-        """`app`: the RTMP application, `edge`: this pod's name, `peer`: the encoder's host:port. Raises Refused."""
-        request = pb.OpenSessionRequest(app=app, key=key.reveal(), edge=edge, peer=peer)
+    async def open_session(self, app: str, key: StreamKey, edge: str, peer: str, session_id: str) -> OpenedSession:
+        """`app`: the RTMP application, `edge`: this pod's name, `peer`: the encoder's host:port.
+
+        `session_id` is random and new: it names the session, so that any replica may be asked again. Raises Refused.
+        """
+        request = pb.OpenSessionRequest(app=app, key=key.reveal(), edge=edge, peer=peer, session_id=session_id)
         return await self._ask(_OPEN_SESSION, request.SerializeToString(), OPEN_DEADLINE_S, opened_from_bytes)
 
     async def allocate(self, session_id: str, source: Source, anchor_ms: int) -> Allocated:
@@ -161,8 +167,10 @@ def add_sessions(server: Server, handler: SessionsHandler) -> None:
 
     async def open_session(data: bytes) -> bytes:
         request = parse(pb.OpenSessionRequest, data)
-        key = StreamKey(request.key)
-        return opened_to_bytes(await handler.open_session(request.app, key, request.edge, request.peer))
+        if not request.session_id:
+            raise WireError("OpenSessionRequest.session_id: missing")
+        key, session_id = StreamKey(request.key), request.session_id
+        return opened_to_bytes(await handler.open_session(request.app, key, request.edge, request.peer, session_id))
 
     async def allocate(data: bytes) -> bytes:
         request = parse(pb.AllocateRequest, data)

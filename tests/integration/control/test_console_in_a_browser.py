@@ -79,7 +79,9 @@ async def test_the_player_asks_the_origin_that_the_page_came_from(tmp_path: Path
         answer = await page.request.post(f"{origin}/v1/streams", data={"name": "x"}, headers=headers)
         made = await answer.json()
         async with open_channel(f"unix:{tmp_path}/control.sock") as channel, page.expect_request("**/*.m3u8") as asked:
-            await SessionsClient(channel).open_session("live", StreamKey(made["stream_key"]), "edge", "192.0.2.1:5")
+            await SessionsClient(channel).open_session(
+                "live", StreamKey(made["stream_key"]), "edge", "192.0.2.1:5", "sid"
+            )
         assert (await asked.value).url == f"{origin}/live/{made['id']}/index.m3u8"
         assert errors == []
 

@@ -80,12 +80,12 @@ async def test_a_publisher_comes_and_goes_over_grpc(tmp_path: Path) -> None:
         path, key = f"/v1/streams/{made['id']}", StreamKey(made["stream_key"])
         channel = open_channel(target)
         sessions = SessionsClient(channel)
-        opened = await sessions.open_session("live", key, "edge-1", "192.0.2.1:5000")
+        opened = await sessions.open_session("live", key, "edge-1", "192.0.2.1:5000", "sid")
         assert opened.stream == made["id"]
         assert (await sessions.allocate(opened.session_id, SOURCE, 0)).transcoders == ("unix:/t1",)
         assert (await http.get(path)).json()["state"] == "live"
         with pytest.raises(Refused, match="already being published") as caught:
-            await sessions.open_session("live", key, "edge-1", "192.0.2.1:5001")
+            await sessions.open_session("live", key, "edge-1", "192.0.2.1:5001", "sid-2")
         assert caught.value.reason is Reason.BUSY
         await sessions.release(opened.session_id, ReleaseReason.ENDED, flushed=True)
         assert (await http.get(path)).json()["state"] == "idle"
@@ -98,7 +98,7 @@ async def test_a_failed_run_is_ended_in_the_log_for_its_viewers(tmp_path: Path) 
         made = (await http.post("/v1/streams", json={"name": "x"})).json()
         channel = open_channel(target)
         sessions = SessionsClient(channel)
-        opened = await sessions.open_session("live", StreamKey(made["stream_key"]), "edge-1", "192.0.2.1:5000")
+        opened = await sessions.open_session("live", StreamKey(made["stream_key"]), "edge-1", "192.0.2.1:5000", "sid")
         allocated = await sessions.allocate(opened.session_id, SOURCE, 0)
         claim = Claim(Epoch(opened.session, 1), opened.session_id, "writer")
         await log.takeover(opened.run, claim, 0, open_new=True)

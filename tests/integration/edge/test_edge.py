@@ -46,7 +46,7 @@ class Control:
     released: list[tuple[str, ReleaseReason, bool]] = field(default_factory=list)
     opened: int = 0
 
-    async def open_session(self, app: str, key: StreamKey, edge: str, peer: str) -> OpenedSession:
+    async def open_session(self, app: str, key: StreamKey, edge: str, peer: str, session_id: str) -> OpenedSession:
         if app != "live":
             raise Refused(Reason.UNKNOWN_APP, f"there is no application {app!r}")
         if key.reveal() == "wrong":
@@ -54,7 +54,7 @@ class Control:
         if key.reveal() == "busy":
             raise Refused(Reason.BUSY, "somebody publishes with this key")
         self.opened += 1
-        return OpenedSession(StreamId("s"), RunId(key.reveal()), 1, f"session-{self.opened}", Profile.parse("auto"))
+        return OpenedSession(StreamId("s"), RunId(key.reveal()), 1, session_id, Profile.parse("auto"))
 
     async def renew(self, edge: str, sessions: Sequence[HeldSession]) -> Sequence[Verdict]:
         return [Verdict(one.session_id, held=True) for one in sessions]

@@ -28,8 +28,10 @@ class Control:
     allocated: control.Allocated = ALLOCATED
     heard: list[object] = field(default_factory=list)
 
-    async def open_session(self, app: str, key: StreamKey, edge: str, peer: str) -> control.OpenedSession:
-        self.heard.append((app, key, edge, peer))
+    async def open_session(
+        self, app: str, key: StreamKey, edge: str, peer: str, session_id: str
+    ) -> control.OpenedSession:
+        self.heard.append((app, key, edge, peer, session_id))
         if self.refusal is not None:
             raise self.refusal
         return OPENED
@@ -49,12 +51,12 @@ async def test_every_question_and_answer_arrives_as_it_was_meant(serving: Servin
     handler = Control()
     async with serving(lambda server: control.add_sessions(server, handler)) as channel:
         client = control.SessionsClient(channel)
-        assert await client.open_session("live", StreamKey("k"), "edge-0", "192.0.2.1:5") == OPENED
+        assert await client.open_session("live", StreamKey("k"), "edge-0", "192.0.2.1:5", "sid") == OPENED
         assert await client.allocate("sid", SOURCE, 0) == ALLOCATED
         for reason in control.ReleaseReason:
             await client.release("sid", reason, flushed=reason is control.ReleaseReason.LOST)
     assert handler.heard == [
-        ("live", StreamKey("k"), "edge-0", "192.0.2.1:5"),
+        ("live", StreamKey("k"), "edge-0", "192.0.2.1:5", "sid"),
         ("sid", SOURCE),
         ("sid", control.ReleaseReason.ENDED, False),
         ("sid", control.ReleaseReason.LOST, True),
@@ -67,7 +69,7 @@ async def test_a_refusal_arrives_with_its_reason_and_its_words(serving: Serving,
     handler = Control(Refused(reason, "because – of this"))
     async with serving(lambda server: control.add_sessions(server, handler)) as channel:
         with pytest.raises(Refused, match=r"^because – of this$") as refused:
-            await control.SessionsClient(channel).open_session("live", StreamKey("k"), "e", "p")
+            await control.SessionsClient(channel).open_session("live", StreamKey("k"), "e", "p", "sid")
     assert refused.value.reason is reason
 
 
@@ -75,7 +77,7 @@ async def test_a_bug_in_control_is_unavailable_to_the_encoder(serving: Serving) 
     handler = Control(KeyError("a secret"))
     async with serving(lambda server: control.add_sessions(server, handler)) as channel:
         with pytest.raises(Refused) as refused:
-            await control.SessionsClient(channel).open_session("live", StreamKey("k"), "e", "p")
+            await control.SessionsClient(channel).open_session("live", StreamKey("k"), "e", "p", "sid")
     assert refused.value.reason is Reason.UNAVAILABLE
     assert "secret" not in refused.value.description
 

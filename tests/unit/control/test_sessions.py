@@ -7,6 +7,7 @@ import pytest
 
 from headrace.control.db import Conflict
 from headrace.control.db.runs import Runs
+from headrace.control.keys import new_session_id
 from headrace.core.broadcast import Claim, End, Epoch, Refused, StreamKey
 from headrace.core.broadcast.refusals import Reason
 from headrace.wire.control import OpenedSession, ReleaseReason
@@ -16,7 +17,7 @@ PEER = "192.0.2.1:5000"
 
 
 async def publish(parts: Control, key: StreamKey) -> OpenedSession:
-    return await parts.sessions.open_session("live", key, "edge-1", PEER)
+    return await parts.sessions.open_session("live", key, "edge-1", PEER, new_session_id())
 
 
 async def on_air(parts: Control, key: StreamKey, *starts: int) -> OpenedSession:
@@ -29,7 +30,7 @@ async def on_air(parts: Control, key: StreamKey, *starts: int) -> OpenedSession:
 
 async def refusal(parts: Control, key: StreamKey, app: str = "live") -> Reason:
     with pytest.raises(Refused) as caught:
-        await parts.sessions.open_session(app, key, "edge-1", PEER)
+        await parts.sessions.open_session(app, key, "edge-1", PEER, new_session_id())
     return caught.value.reason
 
 
@@ -51,11 +52,11 @@ async def test_a_stream_key_in_the_applications_name_is_not_repeated(
 ) -> None:
     _, key = await parts.stream()
     with pytest.raises(Refused) as caught:
-        await parts.sessions.open_session(f"live/{key.reveal()}", key, "edge-1", PEER)
+        await parts.sessions.open_session(f"live/{key.reveal()}", key, "edge-1", PEER, new_session_id())
     assert key.reveal() not in str(caught.value)
     assert key.reveal() not in caplog.text
     with pytest.raises(Refused) as caught:
-        await parts.sessions.open_session("a\n" * 30_000, key, "edge-1", PEER)
+        await parts.sessions.open_session("a\n" * 30_000, key, "edge-1", PEER, new_session_id())
     assert len(str(caught.value)) < 100
 
 

@@ -31,16 +31,18 @@ POD_KIND_TRANSCODER: PodKind
 POD_KIND_ORIGIN: PodKind
 
 class OpenSessionRequest(_message.Message):
-    __slots__ = ("app", "key", "edge", "peer")
+    __slots__ = ("app", "key", "edge", "peer", "session_id")
     APP_FIELD_NUMBER: _ClassVar[int]
     KEY_FIELD_NUMBER: _ClassVar[int]
     EDGE_FIELD_NUMBER: _ClassVar[int]
     PEER_FIELD_NUMBER: _ClassVar[int]
+    SESSION_ID_FIELD_NUMBER: _ClassVar[int]
     app: str
     key: str
     edge: str
     peer: str
-    def __init__(self, app: _Optional[str] = ..., key: _Optional[str] = ..., edge: _Optional[str] = ..., peer: _Optional[str] = ...) -> None: ...
+    session_id: str
+    def __init__(self, app: _Optional[str] = ..., key: _Optional[str] = ..., edge: _Optional[str] = ..., peer: _Optional[str] = ..., session_id: _Optional[str] = ...) -> None: ...
 
 class OpenSessionResponse(_message.Message):
     __slots__ = ("stream", "run", "session", "session_id", "profile", "starts_at", "anchor_ms", "plan", "lease_ms")
