@@ -1,8 +1,9 @@
 """A throw-away PostgreSQL of Debian's, and databases in it that cost a test a twentieth of a second.
 
 Law: nothing outlives the tests: the server dies with the process that started it, and its folder with the server.
-It listens on a free port of loopback, trusts whoever comes, runs as nobody where the tests are root (it refuses root),
-and by default does not wait for the disk. Every commit of a `slow` one takes 2 ms, as on a disk of a cloud.
+It listens on a free port of its host, loopback by default, trusts whoever comes, runs as nobody where the tests are root
+(it refuses root), and by default does not wait for the disk. Every commit of a `slow` one takes 2 ms, as on a disk of a
+cloud.
 """
 
 import os
@@ -18,6 +19,8 @@ from pathlib import Path
 from typing import IO
 
 import psycopg
+
+from tests.support.hosts import LOOPBACK, Host
 
 FOLDERS = "/usr/lib/postgresql/*/bin"
 USER = "headrace"
@@ -38,8 +41,9 @@ class Missing(Exception):
 class Postgres:
     """A server. `start` it, take a `url` of a database, `stop` it."""
 
-    def __init__(self, *, slow: bool = False, **settings: str) -> None:
+    def __init__(self, *, slow: bool = False, host: Host = LOOPBACK, **settings: str) -> None:
         self.port = 0
+        self._host = host
         self._settings = {**(SLOW if slow else FAST), "max_connections": "200", **settings}
         self._folder: Path | None = None
         self._process: subprocess.Popen[bytes] | None = None
@@ -66,13 +70,15 @@ class Postgres:
         if made.returncode:
             shutil.rmtree(self._folder)
             raise RuntimeError(f"initdb failed: {made.stderr}")
+        with Path(self._data, "pg_hba.conf").open("a") as trusted:
+            trusted.write("host all all samenet trust\n")
         self.port = _free_port()
         self.resume()
 
     def resume(self) -> None:
         """Run it again on its data and its port after `halt`."""
         assert self._folder is not None
-        settings = {**self._settings, "port": str(self.port), "listen_addresses": "127.0.0.1"}
+        settings = {**self._settings, "port": str(self.port), "listen_addresses": self._host.address}
         settings |= {"unix_socket_directories": "", "timezone": "UTC"}
         words = [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]
         with self._said.open("ab") as said:
@@ -117,11 +123,11 @@ class Postgres:
 
     def url(self, database: str) -> str:
         """As control takes it."""
-        return f"postgresql+psycopg://{USER}@127.0.0.1:{self.port}/{database}"
+        return f"postgresql+psycopg://{USER}@{self._host.address}:{self.port}/{database}"
 
     def raw_url(self, database: str) -> str:
         """As psycopg and psql take it."""
-        return f"postgresql://{USER}@127.0.0.1:{self.port}/{database}"
+        return f"postgresql://{USER}@{self._host.address}:{self.port}/{database}"
 
     def execute(self, statement: str, database: str = "postgres") -> list[tuple[object, ...]]:
         """One statement outside any transaction; the rows that it gives."""
@@ -162,7 +168,11 @@ class Postgres:
 
     def _run(self, said: IO[bytes], command: list[str]) -> subprocess.Popen[bytes]:
         return subprocess.Popen(
-            [*_as_other_user(), *command], cwd=self._folder, stdin=subprocess.DEVNULL, stdout=said, stderr=said
+            [*self._host.command, *_as_other_user(), *command],
+            cwd=self._folder,
+            stdin=subprocess.DEVNULL,
+            stdout=said,
+            stderr=said,
         )
 
     def _signal_all(self, what: signal.Signals) -> None:
