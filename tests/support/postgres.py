@@ -1,9 +1,8 @@
 """A throw-away PostgreSQL of Debian's, and databases in it that cost a test a twentieth of a second.
 
 Law: nothing outlives the tests: the server dies with the process that started it, and its folder with the server.
-It listens on a free port of its host, loopback by default, trusts whoever comes, runs as nobody where the tests are root
-(it refuses root), and by default does not wait for the disk. Every commit of a `slow` one takes 2 ms, as on a disk of a
-cloud.
+It listens on a free port of its host, trusts whoever comes, runs as nobody where the tests are root (it refuses root),
+and by default does not wait for the disk. Every commit of a `slow` one takes 2 ms, as on a disk of a cloud.
 """
 
 import os

@@ -1,5 +1,7 @@
 """What an edge can be told."""
 
+from pydantic import Field
+
 from headrace.runtime.config import Settings
 
 
@@ -8,7 +10,7 @@ class EdgeSettings(Settings):
 
     rtmp_host: str = "0.0.0.0"
     """Address to take publishers on."""
-    rtmp_port: int = 1935
+    rtmp_port: int = Field(default=1935, ge=0, le=65_535)
     """Port to take publishers on; 0 takes a free one."""
     control_target: str = "127.0.0.1:7070"
     """gRPC target of control."""
