@@ -24,7 +24,7 @@ generate = $(BIN)/python -m grpc_tools.protoc -I proto \
 .PHONY: help
 help: ## List the targets
 	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} \
-		/^[a-z0-9-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+		/^[a-z0-9-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: install
 install: .venv/installed ## Make .venv with everything that Headrace runs on
@@ -92,6 +92,10 @@ proto-check: install-dev ## Fail when the committed stubs are not those of proto
 	&& { $(call generate,"$$fresh"); } \
 	&& { diff -r -x __pycache__ "$$fresh/headrace/wire/v1" $(STUBS) \
 		|| { echo "The stubs in $(STUBS) are not those of proto/: run 'make proto' and commit them." >&2; exit 1; }; }
+
+.PHONY: config-reference
+config-reference: install-dev ## Write docs/reference/config.md from the settings classes (committed)
+	@$(BIN)/python -m tests.support.config_reference
 
 .PHONY: lock
 lock: ## Write the lock files from pyproject.toml (needs uv)
