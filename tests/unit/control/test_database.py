@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from headrace.control.db import database as module
+from headrace.control.db import engines as module
 from headrace.control.db.database import Database
 
 

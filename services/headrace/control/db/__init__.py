@@ -4,7 +4,8 @@ Law: the only package that knows SQLAlchemy and Alembic. Callers open a transact
 values of `control.model`; of two writers that want the same thing the later one gets `Conflict` from a unique index.
 """
 
-from headrace.control.db.database import Conflict, Database, DatabaseError, Transaction
-from headrace.control.db.migrate import migrate
+from headrace.control.db.database import Database, Transaction
+from headrace.control.db.engines import Conflict, DatabaseError
+from headrace.control.db.migrate import Migrated, migrate
 
-__all__ = ["Conflict", "Database", "DatabaseError", "Transaction", "migrate"]
+__all__ = ["Conflict", "Database", "DatabaseError", "Migrated", "Transaction", "migrate"]

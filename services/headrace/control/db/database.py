@@ -1,36 +1,30 @@
-"""The engine and its transactions.
+"""The database: its pool and its transactions.
 
-Law: a transaction is short and awaits nothing but the database. On SQLite a writing one takes the write lock at its
-start (BEGIN IMMEDIATE), so that it never fails half way; and those of this process take turns, since SQLite's own
-waiting is neither fair nor quick: of twenty publishers that came at once to a busy process, up to half were refused.
+Law: a transaction is short and awaits nothing but the database; on PostgreSQL it ends within `CALL_S` one way or the
+other. On SQLite a writing one takes the write lock at its start (BEGIN IMMEDIATE), so that it never fails half way; and
+those of this process take turns, since SQLite's own waiting is neither fair nor quick: of twenty publishers that came
+at once to a busy process, up to half were refused.
 """
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
-from typing import Any
+from contextlib import AsyncExitStack, asynccontextmanager
 
-from sqlalchemy import Connection, event, text
 from sqlalchemy.exc import DBAPIError, IntegrityError, SQLAlchemyError
-from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
+from sqlalchemy.ext.asyncio import AsyncConnection
 
+from headrace.control.db import engines
+from headrace.control.db.engines import Conflict, DatabaseError, Deadline, explain, sqlstate
+from headrace.control.db.holds import Holds
+from headrace.control.db.holds_start import Starts
+from headrace.control.db.pods import Pods
 from headrace.control.db.runs import Runs
+from headrace.control.db.schema import check
 from headrace.control.db.streams import Streams
-from headrace.core.errors import HeadraceError
 
-LOCK_WAIT_S = 5.0  # far above any transaction of ours; a longer wait means a stuck disk
-
-
-class DatabaseError(HeadraceError):
-    """The database does not answer, or not as it should."""
-
-    code = "database"
-
-
-class Conflict(DatabaseError):
-    """Somebody else made it first: a unique index refused the row."""
-
-    code = "conflict"
+TURN_S = 5.0
+CONNECTIONS = 8
+IN_EACH_OTHERS_WAY = {"40001", "40P01"}  # serialization_failure, deadlock_detected
 
 
 class Transaction:
@@ -39,39 +33,45 @@ class Transaction:
     def __init__(self, connection: AsyncConnection) -> None:
         self.streams = Streams(connection)
         self.runs = Runs(connection)
+        self.starts = Starts(connection)
+        self.holds = Holds(connection)
+        self.pods = Pods(connection)
 
 
 class Database:
-    """A pool of connections to `url`; `close` when done."""
+    """A pool of at most `connections` to `url`; `close` when done. Raises DatabaseError where `url` is none of ours."""
 
-    def __init__(self, url: str) -> None:
-        sqlite = url.startswith("sqlite")
+    def __init__(self, url: str, connections: int = CONNECTIONS) -> None:
+        address = engines.read_url(url)
         self._closed = False
-        self._turn: AbstractAsyncContextManager[None] = asyncio.Lock() if sqlite else nullcontext()
-        self._engine = create_async_engine(url, connect_args={"timeout": LOCK_WAIT_S} if sqlite else {})
-        if sqlite:
-            event.listen(self._engine.sync_engine, "connect", _set_up_sqlite)
-            event.listen(self._engine.sync_engine, "begin", _begin_sqlite)
+        self._turn = asyncio.Lock() if engines.is_sqlite(address) else None
+        self._begin = {writes: engines.begin(address, writes=writes) for writes in (False, True)}
+        self._engine = engines.make_engine(address, connections)
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[Transaction]:
         """A transaction that changes nothing. Raises DatabaseError."""
-        async with self._begin(writes=False) as transaction:
-            yield transaction
+        async with self._connected(writes=False) as connection:
+            yield Transaction(connection)
 
     @asynccontextmanager
     async def write(self) -> AsyncIterator[Transaction]:
-        """A transaction that is committed at the end of the block, or not at all. Raises Conflict, DatabaseError."""
-        async with self._turn, self._begin(writes=True) as transaction:
-            yield transaction
+        """A transaction that is committed at the end of the block, or not at all. Raises Conflict, DatabaseError.
+
+        After a DatabaseError of the commit itself nobody knows: the connection was lost on the way.
+        """
+        async with self._in_turn(), self._connected(writes=True) as connection:
+            yield Transaction(connection)
 
     async def ping(self) -> None:
         """Raises DatabaseError where the database cannot be reached."""
-        try:
-            async with self._engine.connect() as connection:
-                await connection.execute(text("SELECT 1"))
-        except (SQLAlchemyError, OSError) as error:
-            raise DatabaseError(explain(error)) from error
+        async with self._connected(writes=False):
+            pass
+
+    async def check_schema(self) -> None:
+        """Raises DatabaseError in words where this version cannot work on the database's schema."""
+        async with self._connected(writes=False) as connection:
+            await connection.run_sync(check)
 
     async def close(self) -> None:
         """Close every connection; who comes after that gets DatabaseError."""
@@ -79,34 +79,52 @@ class Database:
         await self._engine.dispose()
 
     @asynccontextmanager
-    async def _begin(self, *, writes: bool) -> AsyncIterator[Transaction]:
+    async def _in_turn(self) -> AsyncIterator[None]:
+        if self._turn is None:
+            yield
+            return
+        try:
+            async with asyncio.timeout(TURN_S):
+                await self._turn.acquire()
+        except TimeoutError:
+            raise DatabaseError("database: too many wait to write") from None
+        try:
+            yield
+        finally:
+            self._turn.release()
+
+    @asynccontextmanager
+    async def _connected(self, *, writes: bool) -> AsyncIterator[AsyncConnection]:
         if self._closed:
             raise DatabaseError("the database is closed")
+        within = Deadline(engines.CALL_S)
         try:
-            async with self._engine.connect() as connection:
-                await connection.execution_options(headrace_writes=writes)
-                async with connection.begin():
-                    yield Transaction(connection)
+            async with AsyncExitStack() as stack:
+                connection = await self._begun(stack, self._begin[writes], within)
+                yield connection
+                await connection.commit()
         except IntegrityError as error:
             raise Conflict(explain(error)) from error
         except (SQLAlchemyError, OSError) as error:
-            raise DatabaseError(explain(error)) from error
+            if within.passed:
+                raise DatabaseError(f"database: no answer within {engines.CALL_S:g} s") from error
+            raise (Conflict if sqlstate(error) in IN_EACH_OTHERS_WAY else DatabaseError)(explain(error)) from error
+        finally:
+            within.over()
 
-
-def _set_up_sqlite(connection: Any, _record: object) -> None:
-    connection.isolation_level = None  # the driver starts no transactions of its own; `_begin_sqlite` does
-    cursor = connection.cursor()
-    for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON"):
-        cursor.execute(f"PRAGMA {pragma}")
-    cursor.close()
-
-
-def _begin_sqlite(connection: Connection) -> None:
-    writes = connection.get_execution_options().get("headrace_writes", False)
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
-
-
-def explain(error: Exception) -> str:
-    """In one line, without the statement and its parameters, which may hold what logs must not."""
-    cause = error.orig if isinstance(error, DBAPIError) else error
-    return "database: " + str(cause).partition("\n")[0]
+    async def _begun(self, stack: AsyncExitStack, begin: str, within: Deadline) -> AsyncConnection:
+        """A connection in a transaction. One that the server closed while it lay in the pool is found by this first
+        statement, before anything was done on it: then the pool is empty, and a new one is made."""
+        token = engines.deadline.set(within)
+        try:
+            while True:
+                connection = await stack.enter_async_context(self._engine.connect())
+                try:
+                    await connection.exec_driver_sql(begin)
+                    return connection
+                except DBAPIError as error:
+                    if not error.connection_invalidated or within.passed:
+                        raise
+                    await connection.close()
+        finally:
+            engines.deadline.reset(token)

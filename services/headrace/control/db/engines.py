@@ -1,0 +1,160 @@
+"""How each kind of database is connected to, and what a transaction on it begins with.
+
+Law: nothing here lasts longer than a transaction on the server, so a pooler between transactions does not matter: no
+prepared statements, and the server's own deadlines are set in the message that begins the transaction. A connection
+that a deadline gave up is shut, not cancelled: a server that does not answer would not answer that either.
+"""
+
+import asyncio
+import os
+import socket
+from contextvars import ContextVar
+from typing import Any
+
+from sqlalchemy import URL, event, make_url
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+
+from headrace.core.errors import HeadraceError
+
+LOCK_WAIT_S = 5.0  # SQLite: far above any transaction of ours; a longer wait means a stuck disk
+POOL_WAIT_S = 2.0
+CONNECT_S = 2  # whole seconds, the least that the driver takes, for each host of the URL
+CALL_S = 5.0  # the whole of a transaction, from asking for a connection to the end of its commit
+LOCK_MS = 2000
+STATEMENT_MS = 3000
+IDLE_MS = 10_000  # a control that stands still must not keep a row from the others
+
+POSTGRESQL = "postgresql+psycopg"
+SQLITE = "sqlite+aiosqlite"
+DRIVERS = {"postgresql": POSTGRESQL, POSTGRESQL: POSTGRESQL, SQLITE: SQLITE}
+
+# One message: a begin of its own would cost a round trip more.
+BEGIN_POSTGRESQL = (
+    "BEGIN {mode}; SET LOCAL statement_timeout = {statement_ms}; SET LOCAL lock_timeout = {lock_ms}; "
+    "SET LOCAL idle_in_transaction_session_timeout = {idle_ms}"
+)
+# Found dead after a peer's crash, or a firewall's forgetting, before anybody needs it.
+KEEP_ALIVE = {"keepalives_idle": 30, "keepalives_interval": 5, "keepalives_count": 3, "tcp_user_timeout": 5000}
+
+
+class DatabaseError(HeadraceError):
+    """The database does not answer, or not as it should."""
+
+    code = "database"
+
+
+class Conflict(DatabaseError):
+    """Somebody else was first: a unique index refused the row, or two transactions stood in each other's way."""
+
+    code = "conflict"
+
+
+class Deadline:
+    """Shuts the connection that it watches when `seconds` are over: who waits for it fails. `over` ends the watch."""
+
+    def __init__(self, seconds: float) -> None:
+        self.passed = False
+        self._watched: Any = None
+        self._timer = asyncio.get_running_loop().call_later(seconds, self._pass)
+
+    def watch(self, connection: Any) -> None:
+        """`connection` (psycopg's) is what the call waits for now."""
+        self._watched = connection
+        if self.passed:
+            self._shut()
+
+    def over(self) -> None:
+        """The call is done."""
+        self._timer.cancel()
+        self._watched = None
+
+    def _pass(self) -> None:
+        self.passed = True
+        self._shut()
+
+    def _shut(self) -> None:
+        if self._watched is not None and not self._watched.closed:
+            with socket.socket(fileno=os.dup(self._watched.fileno())) as its_own:
+                its_own.shutdown(socket.SHUT_RDWR)
+
+
+deadline: ContextVar[Deadline | None] = ContextVar("deadline", default=None)
+"""Of the call that is being given a connection."""
+
+
+def read_url(url: str) -> URL:
+    """`url` with its driver. Raises DatabaseError, without the URL, which may hold a password."""
+    try:
+        parsed = make_url(url)
+    except (SQLAlchemyError, ValueError):
+        raise DatabaseError("the database's URL cannot be read") from None
+    if parsed.drivername not in DRIVERS:
+        raise DatabaseError(f"the database's URL must begin with postgresql:// or {SQLITE}://")
+    return parsed.set(drivername=DRIVERS[parsed.drivername])
+
+
+def is_sqlite(url: URL) -> bool:
+    """Whether it is a file of this machine."""
+    return url.drivername == SQLITE
+
+
+def make_engine(url: URL, connections: int) -> AsyncEngine:
+    """A pool of at most `connections` to PostgreSQL, or one to SQLite; it connects when it is used.
+
+    Its connections begin no transactions of their own: who uses one says `begin`."""
+    if is_sqlite(url):
+        engine = create_async_engine(url, connect_args={"timeout": LOCK_WAIT_S})
+        event.listen(engine.sync_engine, "connect", _set_up_sqlite)
+        return engine
+    engine = create_async_engine(
+        url,
+        connect_args={"autocommit": True, "prepare_threshold": None, "connect_timeout": CONNECT_S, **KEEP_ALIVE},
+        pool_size=connections,
+        max_overflow=0,
+        pool_timeout=POOL_WAIT_S,
+        pool_use_lifo=True,
+        use_native_hstore=False,
+    )
+    event.listen(engine.sync_engine, "connect", _watch, insert=True)  # before SQLAlchemy asks for the version
+    event.listen(engine.sync_engine, "checkout", _watch)
+    return engine
+
+
+def begin(url: URL, *, writes: bool, statement_ms: int = STATEMENT_MS) -> str:
+    """The first statement of a transaction."""
+    if is_sqlite(url):
+        return "BEGIN IMMEDIATE" if writes else "BEGIN"
+    mode = "READ WRITE" if writes else "READ ONLY"
+    return BEGIN_POSTGRESQL.format(mode=mode, statement_ms=statement_ms, lock_ms=LOCK_MS, idle_ms=IDLE_MS)
+
+
+def explain(error: Exception) -> str:
+    """In one line, without the statement and its parameters, which may hold what logs must not."""
+    if isinstance(error, PoolTimeout):
+        return "database: every connection is in use"
+    cause = error.orig if isinstance(error, DBAPIError) and error.orig is not None else error
+    lines = [line.strip() for line in str(cause).splitlines() if line.strip()]
+    # What a server says has a code, and its further lines may tell values; of several hosts each has a line.
+    shown = lines[:1] if sqlstate(error) or not isinstance(error, DBAPIError) else lines
+    return "database: " + " ".join(shown)
+
+
+def sqlstate(error: Exception) -> str | None:
+    """PostgreSQL's code of what it says; None of what others say, such as that it cannot be reached."""
+    code: str | None = getattr(error.orig, "sqlstate", None) if isinstance(error, DBAPIError) else None
+    return code
+
+
+def _watch(connection: Any, *_: object) -> None:
+    if (its := deadline.get()) is not None:
+        its.watch(connection.driver_connection)
+
+
+def _set_up_sqlite(connection: Any, _record: object) -> None:
+    connection.isolation_level = None  # the driver starts no transactions of its own
+    cursor = connection.cursor()
+    for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON"):
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()
