@@ -49,13 +49,13 @@ class Network:
         if os.geteuid() != 0:
             raise NeedsRoot("network namespaces are made by root alone: run these tests as root")
         _sweep()
-        self._name = f"{MARK}{os.getpid()}"
+        self.name = f"{MARK}{os.getpid()}"
         self._hosts = 0
         self._prefix = next(prefix for prefix in _prefixes() if prefix not in _taken())
         try:
-            _ip("link", "add", self._name, "type", "bridge")
-            _ip("address", "add", f"{self._prefix}.1/24", "dev", self._name)
-            _ip("link", "set", self._name, "up")
+            _ip("link", "add", self.name, "type", "bridge")
+            _ip("address", "add", f"{self._prefix}.1/24", "dev", self.name)
+            _ip("link", "set", self.name, "up")
         except BaseException:
             self.close()
             raise
@@ -69,11 +69,11 @@ class Network:
     def host(self) -> Host:
         """One more host."""
         self._hosts += 1
-        name, address = f"{self._name}-{self._hosts}", f"{self._prefix}.{self._hosts + 1}"
+        name, address = f"{self.name}-{self._hosts}", f"{self._prefix}.{self._hosts + 1}"
         inside = ("-n", name)
         _ip("netns", "add", name)
         _ip("link", "add", name, "type", "veth", "peer", "name", "eth0", "netns", name)
-        _ip("link", "set", name, "master", self._name, "up")
+        _ip("link", "set", name, "master", self.name, "up")
         _ip(*inside, "address", "add", f"{address}/24", "dev", "eth0")
         _ip(*inside, "link", "set", "eth0", "up")
         _ip(*inside, "link", "set", "lo", "up")
@@ -81,18 +81,18 @@ class Network:
 
     def close(self) -> None:
         """Remove all of it; a process that still runs on a host keeps a network without cables."""
-        _remove(self._name)
+        _remove(self.name)
 
 
 def _sweep() -> None:
     """Remove the networks of processes that are gone."""
-    for pid in {match[1] for match in map(NAMES.fullmatch, _names()) if match}:
+    for pid in {match[1] for match in map(NAMES.fullmatch, names()) if match}:
         if not Path(f"/proc/{pid}").exists():
             _remove(f"{MARK}{pid}")
 
 
 def _remove(network: str) -> None:
-    for name in _names():
+    for name in names():
         if name == network or name.startswith(f"{network}-"):
             # A namespace lives on while a process is in it, and would keep the other end of its cable.
             for command in (("link", "delete", name), ("netns", "delete", name)):
@@ -100,7 +100,8 @@ def _remove(network: str) -> None:
                     _ip(*command)
 
 
-def _names() -> set[str]:
+def names() -> set[str]:
+    """All there is of any network of hosts on this machine."""
     namespaces = {entry.name for entry in Path("/run/netns").glob(f"{MARK}*")}
     return namespaces | {entry.name for entry in Path("/sys/class/net").glob(f"{MARK}*")}
 
