@@ -122,12 +122,14 @@ def make_engine(url: URL, connections: int) -> AsyncEngine:
     return engine
 
 
-def begin(url: URL, *, writes: bool, statement_ms: int = STATEMENT_MS) -> str:
-    """The first statement of a transaction."""
+def begin(url: URL, *, writes: bool, statement_ms: int = 0) -> str:
+    """The first statement of a transaction; each of its others may take `statement_ms`, else STATEMENT_MS."""
     if is_sqlite(url):
         return "BEGIN IMMEDIATE" if writes else "BEGIN"
     mode = "READ WRITE" if writes else "READ ONLY"
-    return BEGIN_POSTGRESQL.format(mode=mode, statement_ms=statement_ms, lock_ms=LOCK_MS, idle_ms=IDLE_MS)
+    return BEGIN_POSTGRESQL.format(
+        mode=mode, statement_ms=statement_ms or STATEMENT_MS, lock_ms=LOCK_MS, idle_ms=IDLE_MS
+    )
 
 
 def explain(error: Exception) -> str:

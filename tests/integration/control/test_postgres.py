@@ -1,0 +1,263 @@
+"""What PostgreSQL does to a transaction, and what control makes of it."""
+
+import asyncio
+import signal
+import time
+from collections.abc import AsyncIterator, Iterator
+
+import pytest
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from headrace.control.db import Conflict, Database, DatabaseError, Transaction, engines, migrate
+from tests.support.postgres import Postgres
+from tests.unit.control.support import Place
+
+
+def raw(transaction: Transaction) -> AsyncConnection:
+    """The connection below the repositories."""
+    return transaction.streams._connection
+
+
+async def run(transaction: Transaction, statement: str) -> list[tuple[object, ...]]:
+    done = await raw(transaction).execute(text(statement))
+    return [tuple(row) for row in done] if done.returns_rows else []
+
+
+@pytest.fixture
+async def database(place: Place) -> AsyncIterator[Database]:
+    """Control's pool of two connections, with a table of numbers beside control's own."""
+    place.execute("CREATE TABLE numbers (name text PRIMARY KEY, value int NOT NULL)")
+    place.execute("INSERT INTO numbers VALUES ('a', 0), ('b', 0)")
+    made = Database(place.url, connections=2)
+    yield made
+    await made.close()
+
+
+@pytest.fixture
+def own() -> Iterator[Postgres]:
+    """A server that the test may treat badly."""
+    server = Postgres()
+    server.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+async def on_own(own: Postgres) -> AsyncIterator[Database]:
+    """Control's pool on a server that the test may treat badly, with a connection in it."""
+    made = Database(own.url(await own.migrated(migrate)), connections=2)
+    await made.ping()
+    yield made
+    await made.close()
+
+
+async def test_what_is_read_cannot_be_written(database: Database) -> None:
+    with pytest.raises(DatabaseError, match="read-only"):
+        async with database.read() as tx:
+            await run(tx, "UPDATE numbers SET value = 1")
+
+
+async def test_a_block_that_fails_changes_nothing(database: Database) -> None:
+    async def write() -> None:
+        async with database.write() as tx:
+            await run(tx, "UPDATE numbers SET value = 1")
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        await write()
+    async with database.read() as tx:
+        assert await run(tx, "SELECT sum(value) FROM numbers") == [(0,)]
+
+
+async def test_nothing_stays_in_the_session(database: Database) -> None:
+    for _ in range(10):  # psycopg by itself prepares what it saw five times
+        async with database.write() as tx:
+            assert await run(tx, "SELECT value FROM numbers WHERE name = 'a'") == [(0,)]
+            assert await run(tx, "SELECT count(*) FROM pg_prepared_statements") == [(0,)]
+    async with database._engine.connect() as connection:
+        kept = await connection.exec_driver_sql("SELECT name FROM pg_settings WHERE source = 'session'")
+        assert [row.name for row in kept] == []
+        locks = await connection.exec_driver_sql("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'")
+        assert locks.scalar_one() == 0
+
+
+async def test_a_deadlock_is_a_conflict_for_one_of_two(database: Database) -> None:
+    together = asyncio.Barrier(2)
+
+    async def write(first: str, second: str) -> str:
+        try:
+            async with database.write() as tx:
+                await run(tx, f"UPDATE numbers SET value = value + 1 WHERE name = '{first}'")
+                await together.wait()
+                await run(tx, f"UPDATE numbers SET value = value + 1 WHERE name = '{second}'")
+        except Conflict:
+            return "conflict"
+        return "done"
+
+    async with asyncio.timeout(10), asyncio.TaskGroup() as group:
+        tasks = [group.create_task(write("a", "b")), group.create_task(write("b", "a"))]
+    assert sorted(task.result() for task in tasks) == ["conflict", "done"]
+
+
+async def test_a_row_that_somebody_keeps_is_waited_for_in_bounds(
+    database: Database, monkeypatch: pytest.MonkeyPatch, place: Place
+) -> None:
+    monkeypatch.setattr(engines, "LOCK_MS", 100)
+    hasty = Database(place.url)
+    async with database.write() as tx:
+        await run(tx, "UPDATE numbers SET value = 1")
+        with pytest.raises(DatabaseError, match="lock timeout") as caught:
+            async with hasty.write() as other:
+                await run(other, "UPDATE numbers SET value = 2")
+        assert not isinstance(caught.value, Conflict)
+    await hasty.close()
+
+
+async def test_a_statement_that_takes_too_long_is_ended_by_the_server(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engines, "STATEMENT_MS", 100)
+    hasty = Database(place.url)
+    with pytest.raises(DatabaseError, match="statement timeout"):
+        async with hasty.read() as tx:
+            await run(tx, "SELECT pg_sleep(5)")
+    await hasty.close()
+
+
+async def test_a_control_that_stands_still_keeps_no_row(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(engines, "IDLE_MS", 100)
+    still = Database(place.url)
+
+    async def write() -> None:
+        async with still.write() as tx:
+            await asyncio.sleep(0.3)
+            await run(tx, "SELECT 1")
+
+    with pytest.raises(DatabaseError, match="idle-in-transaction"):
+        await write()
+    await still.close()
+
+
+async def test_who_finds_every_connection_in_use_waits_in_bounds(
+    database: Database, monkeypatch: pytest.MonkeyPatch, place: Place
+) -> None:
+    monkeypatch.setattr(engines, "POOL_WAIT_S", 0.1)
+    narrow = Database(place.url, connections=1)
+    async with narrow.read():
+        with pytest.raises(DatabaseError, match=r"^database: every connection is in use$"):
+            async with narrow.read():
+                pass
+    async with narrow.read():
+        pass
+    await narrow.close()
+
+
+async def test_a_transaction_is_over_at_its_deadline_whatever_it_does(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engines, "CALL_S", 0.3)
+    hasty = Database(place.url, connections=1)
+
+    async def write() -> None:
+        async with hasty.write() as tx:
+            for _ in range(100):
+                await run(tx, "SELECT pg_sleep(0.05)")
+
+    with pytest.raises(DatabaseError, match=r"no answer within 0\.3 s"):
+        await write()
+    async with hasty.read() as tx:
+        assert await run(tx, "SELECT 1") == [(1,)]
+    await hasty.close()
+
+
+async def test_a_call_that_is_cancelled_leaves_its_connection_usable(place: Place) -> None:
+    database = Database(place.url, connections=1)
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.1), database.write() as tx:
+            await run(tx, "SELECT pg_sleep(2)")
+    async with database.read() as tx:
+        assert await run(tx, "SELECT 1") == [(1,)]
+    await database.close()
+
+
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGQUIT])
+async def test_a_server_that_was_restarted_is_not_noticed(own: Postgres, on_own: Database, how: signal.Signals) -> None:
+    async with on_own.read(), on_own.read():
+        pass  # two connections lie in the pool, and both die
+    own.halt(how)
+    own.resume()
+    for _ in range(3):
+        async with on_own.write() as tx:
+            assert await run(tx, "SELECT 1") == [(1,)]
+
+
+async def test_a_server_that_is_down_is_said_at_once_and_found_when_it_is_back(own: Postgres, on_own: Database) -> None:
+    own.halt()
+    for _ in range(3):
+        began = time.monotonic()
+        with pytest.raises(DatabaseError, match="refused"):
+            await on_own.ping()
+        assert time.monotonic() - began < 1
+    own.resume()
+    await on_own.ping()
+
+
+async def test_a_connection_that_is_lost_in_a_transaction_fails_it(own: Postgres, on_own: Database) -> None:
+    async def write() -> None:
+        async with on_own.write() as tx:
+            own.halt()
+            await run(tx, "SELECT 1")
+
+    with pytest.raises(DatabaseError) as caught:
+        await write()
+    assert not isinstance(caught.value, Conflict)
+
+
+@pytest.mark.parametrize("connected", [True, False])
+async def test_a_server_that_answers_nobody_fails_calls_in_time(own: Postgres, connected: bool) -> None:
+    database = Database(own.url(await own.migrated(migrate)), connections=1)
+    if connected:
+        await database.ping()
+    own.freeze()
+    try:
+        began = time.monotonic()
+        async with asyncio.TaskGroup() as group:
+            calls = [group.create_task(failure(database)) for _ in range(3)]
+        assert time.monotonic() - began < engines.CALL_S + 1
+        assert all(call.result().startswith("database: ") for call in calls)
+    finally:
+        own.thaw()
+    await database.ping()
+    await database.close()
+
+
+async def failure(database: Database) -> str:
+    with pytest.raises(DatabaseError) as caught:
+        await database.ping()
+    return str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("url", "words"),
+    [
+        ("postgresql://u:hunter2@127.0.0.1:1/x", "refused"),
+        ("postgresql://u:hunter2@127.0.0.1,127.0.0.1:1/x", "refused"),
+        ("postgresql://u:hunter2@host.invalid/x", "resolve|resolution|known"),
+        ("postgresql://u:hunter2@127.0.0.1:port/x", "cannot be read"),
+        ("postgresql://u:hunter2@[::1/x", "cannot be read"),
+        ("mysql://u:hunter2@127.0.0.1/x", "must begin with postgresql://"),
+        ("hunter2", "cannot be read"),
+    ],
+)
+async def test_what_is_wrong_with_an_address_is_one_line_without_its_password(url: str, words: str) -> None:
+    with pytest.raises(DatabaseError, match=words) as caught:
+        await Database(url).ping()
+    assert "\n" not in str(caught.value)
+    assert "hunter2" not in str(caught.value)
+
+
+async def test_the_driver_need_not_be_named(place: Place) -> None:
+    database = Database(place.url.replace("+psycopg", ""))
+    await database.ping()
+    await database.close()
