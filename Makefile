@@ -33,6 +33,10 @@ install: .venv/installed ## Make .venv with everything that Headrace runs on
 run: install ## Start all of Headrace on this machine, with a demo stream
 	@$(BIN)/headrace up --demo
 
+.PHONY: run-apart
+run-apart: install-dev system-packages ## Start every service as a process of its own, with PostgreSQL and Redis
+	@exec $(BIN)/python -m tests.support.run_apart
+
 ##@ Develop
 
 .PHONY: install-dev
@@ -130,8 +134,9 @@ $(BIN)/python:
 	$(PIP) --no-deps --no-build-isolation --editable .
 	@touch .venv/installed $@
 
-# What the tests and benches use that is no Python package: Debian's ffmpeg, chromium and nginx (a CDN, and a peer to
-# compare with), wrk for load. $(1) names commands or files, $(2) the packages that bring them.
+# What the tests and benches use that is no Python package: Debian's ffmpeg, chromium, nginx (a CDN, and a peer to
+# compare with), Redis, PostgreSQL's server (whose programs are on nobody's path), ip for hosts of their own, and wrk for
+# load. $(1) names commands or files, $(2) the packages that bring them.
 define debian
 	missing=""; \
 	for needed in $(1); do PATH="$$PATH:/usr/sbin" command -v $$needed > /dev/null || [ -e $$needed ] || missing="$(2)"; done; \
@@ -144,8 +149,8 @@ define debian
 endef
 
 .PHONY: system-packages
-system-packages: ## Install ffmpeg, chromium and nginx if they are missing (as root, with apt-get)
-	@$(call debian,ffmpeg chromium nginx,ffmpeg chromium nginx)
+system-packages: ## Install ffmpeg, chromium, nginx, Redis, PostgreSQL and ip if they are missing (as root, with apt-get)
+	@$(call debian,ffmpeg chromium nginx redis-server /usr/lib/postgresql/*/bin/postgres ip,ffmpeg chromium nginx redis-server postgresql iproute2)
 
 .PHONY: bench-packages
 bench-packages: ## Install what benches use and compare with: ffmpeg, nginx with its RTMP module, and wrk (as root, with apt-get)
