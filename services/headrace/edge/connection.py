@@ -16,6 +16,7 @@ from headrace.core import rtmp
 from headrace.core.errors import HeadraceError, RemoteProtocolError
 from headrace.edge import metrics
 from headrace.edge.budget import Budget
+from headrace.edge.leases import Leases
 from headrace.edge.pace import Pace
 from headrace.edge.session import How, Session
 from headrace.edge.settings import EdgeSettings
@@ -43,6 +44,7 @@ class Parts(Protocol):
     settings: EdgeSettings
     budget: Budget
     control: SessionsClient
+    leases: Leases
     connections: set["Connection"]
     pace: Pace
 
@@ -65,6 +67,7 @@ class Connection(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._sessions: dict[int, Session] = {}
         self._pausers: set[object] = set()
+        self._resumed_ms = monotonic_ms()
         self._media_at_ms = monotonic_ms()
         self._media_came = False  # since the sessions were told
         self._media_seen = False
@@ -167,6 +170,11 @@ class Connection(asyncio.Protocol):
 
     # The sessions' side (`session.Shell`)
 
+    @property
+    def reading_since_ms(self) -> int:
+        """Since when the socket has been read without a rest of our doing; now, while it is not."""
+        return monotonic_ms() if self._pausers else self._resumed_ms
+
     def accept(self, request_id: int) -> None:
         """The publish may start."""
         self._rtmp.accept(request_id)
@@ -228,7 +236,8 @@ class Connection(asyncio.Protocol):
                 pass
 
     def _begin(self, asked: rtmp.PublishRequested) -> None:
-        session = Session(asked, self, self._parts.control, self._parts.settings, self._parts.budget)
+        parts = self._parts
+        session = Session(asked, self, parts.control, parts.leases, parts.settings, parts.budget)
         self._sessions[asked.stream_id] = session
         self._quiet_from_ms = None
         # What the encoder sends before the answer stays in its socket.
@@ -302,7 +311,7 @@ class Connection(asyncio.Protocol):
         if self._pausers or not paused:
             return
         if self._transport is not None and not self._transport.is_closing():
-            self._media_at_ms = monotonic_ms()
+            self._media_at_ms = self._resumed_ms = monotonic_ms()
             self._transport.resume_reading()
 
     def _over(self, how: How) -> None:

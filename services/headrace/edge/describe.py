@@ -1,13 +1,14 @@
 """Describes a source to control: from sequence headers, metadata, and as many frames as the profile needs.
 
-Law: the bitstream is believed before metadata, and nobody waits for what that promised. Pure: frames and
-the deadline come in, a `Source` comes out. Neighbours: `session` feeds it, `core.broadcast.plan` reads the result.
+Law: the bitstream is believed before metadata, and nobody waits for what that promised, nor for what the run's plan has
+decided already. Pure: frames and the deadline come in, a `Source` comes out. Neighbours: `session` feeds it,
+`core.broadcast.plan` reads the result.
 """
 
 from fractions import Fraction
 from itertools import pairwise
 
-from headrace.core.broadcast import AudioSource, Profile, Refused, Source, VideoSource
+from headrace.core.broadcast import AudioSource, Plan, Profile, Refused, Source, VideoSource
 from headrace.core.broadcast.plan import GRID_SLACK
 from headrace.core.broadcast.refusals import Reason
 from headrace.core.codec import CodecError
@@ -33,10 +34,15 @@ MEASURED_SPREAD = Fraction(1, 250)  # milliseconds over 30 intervals
 
 
 class Describer:
-    """One source in the making. `source()` answers once enough is known."""
+    """One source in the making. `source()` answers once enough is known.
 
-    def __init__(self, profile: Profile) -> None:
+    Its media starts at tick `starts_at`; `plan` is the run's, where it has one.
+    """
+
+    def __init__(self, profile: Profile, starts_at: int = 0, plan: Plan | None = None) -> None:
         self._profile = profile
+        self._starts_at = starts_at
+        self._plan = plan
         self._metadata = Metadata()
         self._sps: Sps | None = None
         self._avc_bytes = b""
@@ -79,19 +85,20 @@ class Describer:
             if self._grid is None:
                 self._grid = frame.sample
             return
+        pts, dts = frame.pts - self._starts_at, frame.dts - self._starts_at
         if not self._keyframe_pts:
-            self._delta = frame.pts - frame.dts
+            self._delta = pts - dts
         if frame.keyframe:
             self._settled_keyframes = len(self._keyframe_pts)
-            self._keyframe_pts.append(frame.pts)
-        elif frame.pts < self._keyframe_pts[-1]:
+            self._keyframe_pts.append(pts)
+        elif pts < self._keyframe_pts[-1]:
             self._closed = False
         else:  # a keyframe's leading pictures come before the first one that is shown after it
             self._settled_keyframes = len(self._keyframe_pts)
-        self._newest_dts = frame.dts
+        self._newest_dts = dts
         if len(self._pts) < 2 * RATE_FRAMES:
-            self._pts.append(frame.pts)
-        self._furthest = max(self._furthest, frame.pts)
+            self._pts.append(pts)
+        self._furthest = max(self._furthest, pts)
         self._video_bytes += len(frame.data)
 
     def gops_are_open(self) -> None:
@@ -143,6 +150,8 @@ class Describer:
         for declared in (sps.frame_rate, self._metadata.frame_rate):
             if declared and 1 <= declared <= MAX_FRAME_RATE:
                 return nearest_rate(Fraction(declared).limit_denominator(10_000), DECLARED_SPREAD)
+        if self._plan is not None:
+            return self._plan.source_rate
         intervals = self._intervals()
         if len(intervals) < RATE_FRAMES - 1 and not now:
             return None
@@ -157,7 +166,7 @@ class Describer:
 
     def _first_segment(self, now: bool) -> int | None:
         """Its length in ticks; 0 where nobody needs it or none is whole in time; None: wait."""
-        if not self._profile.source:
+        if not self._profile.source or self._plan is not None:
             return 0
         least = self._profile.segment_s * TICKS_PER_S - GRID_SLACK
         longest = self._profile.max_gop_s * TICKS_PER_S

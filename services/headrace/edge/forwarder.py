@@ -23,6 +23,14 @@ from headrace.wire.errors import WireError
 BATCH_BYTES = 512 * 1024  # a message's media; larger ones only make the receiver's window coarser
 ACCEPT_S = 20.0  # a transcoder's word after `open`: it starts a worker first
 STALL_S = 15.0  # no progress for this long although media waits: the transcoder is lost
+FENCED = "log_fenced"  # the error table's code where somebody took the run over in the middle of a call
+
+
+class Outranked(Refused):
+    """Somebody else holds the run in the log: whether this session is still the edge's is control's to say."""
+
+    def __init__(self) -> None:
+        super().__init__(Reason.BUSY, "another publish has taken this stream over")
 
 
 class Ending(Enum):
@@ -63,7 +71,7 @@ class Forwarder:
         self._wakeup.set()
 
     async def run(self) -> None:
-        """Until everything is in the log. Raises Refused when the transcoder is lost or will not."""
+        """Until everything is in the log. Raises Refused when the transcoder is lost or will not, Outranked."""
         try:
             async with open_channel(self._allocated.transcoders[0]) as channel:
                 call = media.IngestClient(channel).ingest()
@@ -79,6 +87,8 @@ class Forwarder:
                 finally:
                     call.cancel()
         except (media.IngestLost, WireError) as error:
+            if error.code == FENCED:
+                raise Outranked from error
             raise _lost(str(error)) from error
 
     async def _open(self, call: media.IngestCall) -> None:
@@ -95,12 +105,16 @@ class Forwarder:
                         plan=self._allocated.plan,
                         source=self._source,
                         anchor_ms=self._publish.anchor_ms,
+                        starts_at=o.starts_at,
                     )
                 )
                 answer = await call.read()
         except TimeoutError:
             raise _lost("the transcoder did not answer") from None
         if isinstance(answer, media.IngestRefused):
+            # This is the session's only attempt, so an equal session's fence is that of another one.
+            if answer.fence is not None and answer.fence.session >= o.session:
+                raise Outranked
             raise Refused(Reason.NO_CAPACITY, answer.description)
         if not isinstance(answer, media.Accepted):
             raise _lost("the transcoder did not accept the run")

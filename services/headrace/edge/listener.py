@@ -11,6 +11,7 @@ from typing import Any
 
 from headrace.edge.budget import Budget
 from headrace.edge.connection import Connection
+from headrace.edge.leases import Leases
 from headrace.edge.pace import Pace
 from headrace.edge.session import STOP_FLUSH_S
 from headrace.edge.settings import EdgeSettings
@@ -27,10 +28,13 @@ _log = logger(__name__)
 class Listener:
     """One RTMP port on `sock`, and all that hangs on it."""
 
-    def __init__(self, settings: EdgeSettings, budget: Budget, control: SessionsClient, sock: socket.socket) -> None:
+    def __init__(
+        self, settings: EdgeSettings, budget: Budget, control: SessionsClient, leases: Leases, sock: socket.socket
+    ) -> None:
         self.settings = settings
         self.budget = budget
         self.control = control
+        self.leases = leases
         self.connections: set[Connection] = set()
         self.pace = Pace()
         self._sock = sock

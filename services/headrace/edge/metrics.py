@@ -14,3 +14,4 @@ REPAIRS = Counter("headrace_edge_timestamp_repairs", "Timestamps that had to be 
 HELD = Gauge("headrace_edge_held_bytes", "Media held until it is durable")
 PAUSES = Counter("headrace_edge_read_pauses", "Times a publisher's socket was not read because its buffer was full")
 BATCHES = Counter("headrace_edge_batches", "Batches of frames sent to transcoders")
+RENEWALS = Counter("headrace_edge_renewals", "Sessions for which control was asked to renew the lease", ["outcome"])

@@ -6,31 +6,34 @@ holds the frames.
 """
 
 from headrace.core import flv
-from headrace.core.broadcast import Profile, Refused, Source
+from headrace.core.broadcast import Refused, Source
 from headrace.core.broadcast.refusals import Reason
+from headrace.core.codec.aac import AudioSpecificConfig
 from headrace.core.media import Frame, Timeline
 from headrace.edge import metrics
 from headrace.edge.describe import Describer
 from headrace.edge.replay import ReplayBuffer
 from headrace.runtime.aio.clock import unix_ms
+from headrace.wire.control import OpenedSession
 
 _VIDEO_FRAMES = metrics.FRAMES.labels("video")
 _AUDIO_FRAMES = metrics.FRAMES.labels("audio")
 
 
 class Publish:
-    """One publisher's media."""
+    """One publisher's media, from where its session starts on the run's timeline."""
 
-    def __init__(self, profile: Profile, buffer: ReplayBuffer) -> None:
+    def __init__(self, opened: OpenedSession, buffer: ReplayBuffer) -> None:
         self.buffer = buffer
-        self.anchor_ms = 0
-        self._timeline = Timeline()
-        self._describer: Describer | None = Describer(profile)
+        self.anchor_ms = opened.anchor_ms
+        self._opened = opened
+        self._timeline = Timeline(opened.starts_at)
+        self._describer: Describer | None = Describer(opened.profile, opened.starts_at, opened.plan)
         self._video_config = b""
         self._audio_config = b""
         self._repairs = 0
         self._pictures = self._sounds = 0  # held since `count`
-        self.furthest = 0
+        self.furthest = opened.starts_at
 
     def described(self, *, now: bool = False) -> Source | None:
         """The source once it can be told (see `Describer.source`); after that the describer looks no longer."""
@@ -62,7 +65,7 @@ class Publish:
                     return _dropped("before_first_keyframe")
                 if not self.anchor_ms:
                     self.anchor_ms = unix_ms()
-                if frame.pts < 0:  # the leading pictures of an open GOP
+                if frame.pts < self._opened.starts_at:  # the leading pictures of an open GOP
                     if self._describer is not None:
                         self._describer.gops_are_open()
                     return _dropped("before_first_keyframe")
@@ -94,7 +97,7 @@ class Publish:
                 if self._changed("audio", config, self._audio_config) and self._describer is not None:
                     aac = self._describer.audio_config(config)
                     self._audio_config = config
-                    self._timeline.describe_audio(aac.sample_rate, aac.frame_samples)
+                    self._timeline.describe_audio(aac.sample_rate, aac.frame_samples, self._grid(aac))
             case flv.Unsupported(codec):
                 raise _unsupported(codec)
             case flv.Ignored(reason):
@@ -108,6 +111,13 @@ class Publish:
         self._pictures = self._sounds = 0
         self._repairs = self._timeline.repairs
 
+    def _grid(self, aac: AudioSpecificConfig) -> int | None:
+        """The grid that the run has for such sound."""
+        rung = self._opened.plan.audio if self._opened.plan is not None else None
+        if rung is None or (rung.sample_rate, rung.frame_samples) != (aac.sample_rate, aac.frame_samples):
+            return None
+        return rung.grid
+
     def _hold(self, frame: Frame) -> None:
         if self._describer is not None:
             self._describer.frame(frame)
@@ -119,7 +129,7 @@ class Publish:
         """Whether `config` is new; encoders repeat equal ones. Raises Refused where a run cannot follow a new one."""
         if config == known:
             return False
-        if known and (self._describer is None or self.anchor_ms):
+        if known and (self._describer is None or self._timeline.started):
             raise Refused(Reason.BAD_SOURCE, f"the {kind} configuration changed while publishing; please publish again")
         if self._describer is None:
             metrics.NOISE.labels(f"late {kind} configuration").inc()

@@ -7,14 +7,18 @@ import asyncio
 import socket
 
 from headrace.edge.budget import Budget
+from headrace.edge.leases import Leases
 from headrace.edge.listener import Listener
+from headrace.edge.report import make_report
 from headrace.edge.settings import EdgeSettings
+from headrace.runtime.aio.tasks import beside
 from headrace.runtime.lifecycle import listen_tcp
 from headrace.runtime.memory import memory_limit_bytes
 from headrace.runtime.probes import Probes
 from headrace.runtime.telemetry.logs import logger
-from headrace.wire.channel import open_channel
-from headrace.wire.control import SessionsClient
+from headrace.wire.control import PodReport, SessionsClient
+from headrace.wire.replicas import Replicas
+from headrace.wire.reporting import Reporting
 
 __all__ = ["EdgeSettings", "Service", "build"]
 
@@ -25,8 +29,12 @@ class Service:
     """One edge. Its port is open once this exists."""
 
     def __init__(self, settings: EdgeSettings) -> None:
-        """Raises CannotStart when the port is not to be had."""
+        """Raises BadTarget, and CannotStart when the port is not to be had."""
         self._settings = settings
+        self._replicas = Replicas(settings.control_target)
+        self._control = SessionsClient(self._replicas)
+        self._leases = Leases(self._control, settings.pod)
+        self._reporting = Reporting(self._replicas, self._report)
         self._sock: socket.socket = listen_tcp(settings.rtmp_host, settings.rtmp_port, "RTMP")
         self._budget = Budget(settings.buffers_bytes or memory_limit_bytes() // 2)
         self._up = False
@@ -45,13 +53,14 @@ class Service:
 
     async def run(self) -> None:
         """Serve until `stop` or cancellation; then finish every publish and return within 5 s."""
-        async with open_channel(self._settings.control_target) as channel, asyncio.TaskGroup() as group:
-            listener = Listener(self._settings, self._budget, SessionsClient(channel), self._sock)
-            listening = group.create_task(listener.run())
-            self._up = True
-            _log.info("listening for publishers", extra={"rtmp_port": self.rtmp_port})
-            await self._stopping.wait()
-            listening.cancel()
+        replicas = self._replicas
+        # What ends last is named first: a publish that is finished still has to be released.
+        async with replicas, beside(replicas.run()), beside(self._reporting.run()), beside(self._leases.run()):
+            listener = Listener(self._settings, self._budget, self._control, self._leases, self._sock)
+            async with beside(listener.run()):
+                self._up = True
+                _log.info("listening for publishers", extra={"rtmp_port": self.rtmp_port})
+                await self._stopping.wait()
 
     def stop(self) -> None:
         """Let `run` finish every publish and return."""
@@ -62,9 +71,15 @@ class Service:
             return "stopping"
         if not self._up:
             return "starting"
+        # Later it is ready without control: streams go on, and new publishes are told why they cannot (docs/adr/0016).
+        if not self._reporting.heard:
+            return "control has not been heard yet"
         return "" if self._budget.admits else "memory for media is full"
+
+    def _report(self) -> PodReport:
+        return make_report(self._settings, self._leases, ready=not self._not_ready())
 
 
 def build(settings: EdgeSettings, *, log: None = None) -> Service:
-    """An edge; it takes no log. Raises CannotStart."""
+    """An edge; it takes no log. Raises CannotStart, BadTarget."""
     return Service(settings)

@@ -1,13 +1,14 @@
 """One publish inside a connection, from the question to the last byte in the log.
 
 Law: read top-down as a story: ask control, describe the source, get a transcoder, forward, release. A session never
-outlives its forwarder's flush, and control always hears how it ended. Neighbours: `connection` feeds it, `publish`
-makes frames, `forwarder` sends them.
+outlives its forwarder's flush, and control always hears how it ended, unless it said so itself.
+Neighbours: `connection` feeds it, `publish` makes frames, `forwarder` sends them, `leases` hears whether it goes on.
 """
 
 import asyncio
 import secrets
 from collections.abc import Callable
+from contextlib import suppress
 from enum import Enum
 from typing import Protocol
 
@@ -16,17 +17,20 @@ from headrace.core.broadcast import Refused, Source
 from headrace.core.broadcast.refusals import Reason
 from headrace.edge import metrics
 from headrace.edge.budget import Budget
-from headrace.edge.forwarder import Ending, Forwarder
+from headrace.edge.forwarder import Ending, Forwarder, Outranked
+from headrace.edge.leases import Leases
 from headrace.edge.publish import Publish
 from headrace.edge.replay import ReplayBuffer
 from headrace.edge.settings import EdgeSettings
-from headrace.edge.statuses import STATUS
+from headrace.edge.statuses import STATUS, refusal_of
+from headrace.runtime.aio.clock import monotonic_ms
 from headrace.runtime.aio.tasks import task_group
 from headrace.runtime.telemetry.logs import RateLimited, logger
-from headrace.wire.control import OpenedSession, ReleaseReason, SessionsClient
+from headrace.wire.control import Allocated, HeldSession, OpenedSession, ReleaseReason, SessionsClient
 
 DESCRIBE_S = 20.0  # the longest GOP that a profile may ask for passes in half of it, at most links' speed
 RELEASE_AGAIN_S = (0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 30.0)  # then control's own sweep has found out
+ASK_AGAIN_S = (1.0, 2.0)  # where control has no word on a session that is outranked
 STOP_FLUSH_S = 2.5  # with what follows in standalone, the process stops within 5 s
 
 _log = logger(__name__)
@@ -37,6 +41,10 @@ class Shell(Protocol):
     """What a session needs of its connection."""
 
     peer: str
+
+    @property
+    def reading_since_ms(self) -> int:
+        """Since when the socket has been read without a rest of our doing; now, while it is not."""
 
     def accept(self, request_id: int) -> None:
         """Tell the encoder to send."""
@@ -72,6 +80,7 @@ class Session:
         asked: rtmp.PublishRequested,
         shell: Shell,
         control: SessionsClient,
+        leases: Leases,
         settings: EdgeSettings,
         budget: Budget,
     ) -> None:
@@ -80,9 +89,16 @@ class Session:
         self._asked = asked
         self._shell = shell
         self._control = control
+        self._leases = leases
         self._settings = settings
         self._budget = budget
+        self._opened: OpenedSession | None = None
         self._publish: Publish | None = None
+        self._source: Source | None = None
+        self._allocated: Allocated | None = None
+        self._media_came = False
+        self._media_at_ms = 0
+        self._lost = False
         self._how: How | None = None
         self._stopping = False
         self._refusal: Refused | None = None
@@ -99,6 +115,7 @@ class Session:
 
     def video(self, timestamp: int, body: bytes) -> None:
         """A video message arrived."""
+        self._media_came = True
         if self._publish is not None and self._how is None:
             try:
                 self._publish.video(timestamp, body)
@@ -107,6 +124,7 @@ class Session:
 
     def audio(self, timestamp: int, body: bytes) -> None:
         """An audio message arrived."""
+        self._media_came = True
         if self._publish is not None and self._how is None:
             try:
                 self._publish.audio(timestamp, body)
@@ -122,6 +140,8 @@ class Session:
 
     def settle(self) -> None:
         """What was read is taken: let it be sent, and have no more read where there is no room."""
+        if self._media_came:
+            self._media_came, self._media_at_ms = False, monotonic_ms()
         if self._publish is None:
             return
         if self._forwarder is not None:
@@ -132,6 +152,34 @@ class Session:
             self._paused = True
             metrics.PAUSES.inc()
             self._shell.pause(self)
+
+    # What `leases` asks and says
+
+    @property
+    def held(self) -> HeldSession:
+        """As control is told of it. Only of a session that was opened."""
+        assert self._opened is not None
+        allocated = self._allocated
+        return HeldSession(
+            self.session_id,
+            self._opened.stream,
+            self._opened.run,
+            self._opened.session,
+            self._shell.peer,
+            anchor_ms=self._publish.anchor_ms if self._publish is not None else self._opened.anchor_ms,
+            plan=allocated.plan if allocated is not None else self._opened.plan,
+            source=self._source,
+            transcoder=allocated.transcoders[0] if allocated is not None else "",
+        )
+
+    def idle_ms(self) -> int:
+        """How long no media has come, though its socket was read."""
+        return monotonic_ms() - max(self._media_at_ms, self._shell.reading_since_ms)
+
+    def lose(self, refusal: Refused) -> None:
+        """Control says that it is over: nobody is asked or told any more."""
+        self._lost = True
+        self._refuse(refusal)
 
     def count(self) -> None:
         """Once a second, and at the end: let the metrics know."""
@@ -162,9 +210,13 @@ class Session:
         except Refused as refusal:
             self._count(refusal)
             self._shell.refuse(self._asked.id, STATUS[refusal.reason], refusal.description)
+            await self._disown(refusal)
             return
+        self._opened = opened
+        self._media_at_ms = monotonic_ms()
         buffer = ReplayBuffer(self._settings.replay_bytes, self._budget)
-        self._publish = Publish(opened.profile, buffer)
+        self._publish = Publish(opened, buffer)
+        self._leases.hold(self, opened.lease_s)
         _log.info("publish", extra={"stream": opened.stream, "run": opened.run, "peer": self._shell.peer})
         reason = ReleaseReason.FAILED
         metrics.PUBLISHERS.inc()
@@ -173,15 +225,19 @@ class Session:
             on_answered()
             await self._forward(opened, self._publish)
             reason = self._how.value if self._how else ReleaseReason.FAILED
+        except Outranked as outranked:
+            reason = ReleaseReason.LOST  # the run is not ours to end
+            self._fail(await self._judged(outranked))
         except Refused as refusal:
-            self._count(refusal)
-            self._shell.fail(self, STATUS[refusal.reason], refusal.description)
+            self._fail(refusal)
         finally:
             metrics.PUBLISHERS.dec()
             self.count()
             buffer.clear()
             self._on_room()
-            await self._release(opened, reason, flushed=True)
+            self._leases.drop(self)
+            if not self._lost:
+                await self._release(opened, reason, flushed=True)
             _log.info("publish over", extra={"stream": opened.stream, "run": opened.run, "reason": reason.name})
 
     async def _open(self) -> OpenedSession:
@@ -199,7 +255,9 @@ class Session:
         if source is None:  # it ended before it had sent a picture
             await self._closing(opened)
             return
+        self._source = source
         allocated = await self._control.allocate(opened.session_id, source, publish.anchor_ms)
+        self._allocated = allocated
         self._forwarder = Forwarder(opened, allocated, source, publish, self._on_room)
         async with task_group() as group:
             ending = group.create_task(self._until_over(opened, self._forwarder))
@@ -256,6 +314,33 @@ class Session:
                 await asyncio.sleep(wait_s)
             else:
                 return
+
+    async def _judged(self, outranked: Outranked) -> Refused:
+        """What the encoder of an outranked session is told: control's own words where it has any.
+
+        Where control knows of nobody else, publishing again is given a session above the other one.
+        """
+        for wait_s in (*ASK_AGAIN_S, None):
+            try:
+                verdict = await self._leases.ask(self)
+            except Refused:
+                if wait_s is None:
+                    break
+                await asyncio.sleep(wait_s)
+            else:
+                self._lost = not verdict.held
+                return outranked if verdict.held else refusal_of(verdict)
+        return outranked
+
+    async def _disown(self, refused: Refused) -> None:
+        """Control may have opened the session and its answer be lost: then it shall not wait for the lease's end."""
+        if refused.reason is Reason.UNAVAILABLE:
+            with suppress(Refused):
+                await self._control.release(self.session_id, ReleaseReason.LOST, flushed=True)
+
+    def _fail(self, refusal: Refused) -> None:
+        self._count(refusal)
+        self._shell.fail(self, STATUS[refusal.reason], refusal.description)
 
     def _count(self, refusal: Refused) -> None:
         metrics.REFUSED.labels(refusal.code).inc()

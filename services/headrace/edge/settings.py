@@ -13,9 +13,12 @@ class EdgeSettings(Settings):
     rtmp_port: int = Field(default=1935, ge=0, le=65_535)
     """Port to take publishers on; 0 takes a free one."""
     control_target: str = "127.0.0.1:7070"
-    """gRPC target of control."""
+    """gRPC targets of control's replicas, separated by commas: a name counts for all its addresses. Any of them is
+    asked; each is told once a second what this pod is and does."""
     pod: str = "edge"
-    """This pod's name, for control's reports."""
+    """This pod's name, unique among all pods."""
+    zone: str = ""
+    """The availability zone that this pod is in; empty: unknown."""
     replay_bytes: int = 32 * 1024 * 1024
     """What one publisher's media may hold in memory here, bytes."""
     buffers_bytes: int = 0

@@ -10,6 +10,7 @@ from headrace.livelog.opened import OpenedLog
 from headrace.origin.caching import MediaCache
 from headrace.origin.follower import Follower
 from headrace.origin.http import OriginApp
+from headrace.origin.report import Reporter
 from headrace.origin.settings import OriginSettings
 
 __all__ = ["OriginSettings", "Service", "build"]
@@ -23,16 +24,18 @@ class Service:
         cache = MediaCache(log, settings.origin_cache_bytes)
         self._follower = Follower(log, settings.origin_idle_s, cache.forget)
         self._opened = opened
+        self._reporter = Reporter(settings, self._not_ready)
         self._stopping = asyncio.Event()
         self.http_app = OriginApp(log, self._follower, cache, settings.origin_max_waiting, self._not_ready)
 
     async def run(self) -> None:
         """Follow runs until `stop` or cancellation; waiting requests are then answered."""
         async with self._opened.running(), asyncio.TaskGroup() as group:
-            following = group.create_task(self._follower.run())
+            tasks = [group.create_task(self._follower.run()), group.create_task(self._reporter.run())]
             with self.http_app.sharing.within(group):
                 await self._stopping.wait()
-            following.cancel()
+            for task in tasks:
+                task.cancel()
 
     def stop(self) -> None:
         """Let `run` return."""
@@ -46,5 +49,5 @@ class Service:
 
 
 def build(settings: OriginSettings, *, log: LiveLog | None = None) -> Service:
-    """An origin over `log`, or over the one that the environment names. Raises BadSetting."""
+    """An origin over `log`, or over the one that the environment names. Raises BadSetting, BadTarget."""
     return Service(settings, OpenedLog(log))

@@ -19,3 +19,13 @@ class OriginSettings(Settings):
 
     origin_max_waiting: int = Field(default=10_000, ge=1)
     """Requests that may wait at once for what is about to be published; more are answered 503."""
+
+    control_target: str = ""
+    """gRPC targets of control's replicas, separated by commas: a name counts for all its addresses. Each is told once a
+    second that this origin is there; empty: nobody is."""
+
+    pod: str = "origin"
+    """This pod's name, unique among all pods."""
+
+    zone: str = ""
+    """The availability zone that this pod is in; empty: unknown."""

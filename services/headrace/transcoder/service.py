@@ -14,9 +14,9 @@ from headrace.transcoder.grpc_server import Ingest
 from headrace.transcoder.report import Reporter
 from headrace.transcoder.settings import TranscoderSettings
 from headrace.transcoder.supervisor import Supervisor
-from headrace.wire.channel import listen, make_server, open_channel, serve
-from headrace.wire.control import FleetClient
+from headrace.wire.channel import listen, make_server, serve
 from headrace.wire.media import add_ingest
+from headrace.wire.replicas import Replicas
 
 __all__ = ["Service", "TranscoderSettings", "build"]
 
@@ -45,10 +45,10 @@ class Service:
         _log.info("listening for edges", extra={"target": target})
         async with (
             self._opened.running(),
-            open_channel(self._settings.control_target) as channel,
+            Replicas(self._settings.control_target) as replicas,
             asyncio.TaskGroup() as group,
         ):
-            reporter = Reporter(self._settings, target, self._capacity, self._supervisor, FleetClient(channel))
+            reporter = Reporter(self._settings, target, self._capacity, self._supervisor, replicas)
             tasks = [
                 group.create_task(self._supervisor.run()),
                 group.create_task(reporter.run()),

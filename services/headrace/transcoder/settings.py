@@ -18,10 +18,14 @@ class TranscoderSettings(Settings):
     """The target that edges dial, where it differs from the one listened on."""
 
     control_target: str = "127.0.0.1:7070"
-    """gRPC target of control, which is told once a second what this pod is and does."""
+    """gRPC targets of control's replicas, separated by commas: a name counts for all its addresses. Each is told once a
+    second what this pod is and does."""
 
     pod: str = "transcoder"
-    """This pod's name, unique among transcoders."""
+    """This pod's name, unique among all pods."""
+
+    zone: str = ""
+    """The availability zone that this pod is in; empty: unknown."""
 
     capacity_pixels_s: int = 0
     """What this node can encode, pixels/s; 0: measure it."""

@@ -16,7 +16,7 @@ from headrace.core.broadcast import Refused
 from headrace.core.broadcast.refusals import Reason
 from headrace.core.errors import HeadraceError
 from headrace.runtime.telemetry.logs import logger
-from headrace.wire.errors import CallLost, WireError
+from headrace.wire.errors import CallLost, Unanswered, WireError
 
 CODE_KEY = "headrace-code"
 
@@ -31,6 +31,8 @@ STATUS: Mapping[Reason, grpc.StatusCode] = {
     Reason.UNAVAILABLE: grpc.StatusCode.UNAVAILABLE,
     Reason.WORKER_LOST: grpc.StatusCode.ABORTED,
 }
+
+_SILENCE = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED, grpc.StatusCode.CANCELLED)
 
 _log = logger(__name__)
 
@@ -90,13 +92,13 @@ def stream_handler(handle: Callable[[Context], Awaitable[None]]) -> Handler:
 
 
 async def unary_call(channel: Channel, full: str, request: bytes, deadline_s: float) -> bytes:
-    """Call `full` and wait for its answer, for a server too that is not there yet, up to `deadline_s`.
+    """Call `full` and wait for its answer, up to `deadline_s`.
 
-    Raises CallLost.
+    Raises CallLost: Unanswered at once where nobody is there.
     """
     call: UnaryUnaryMultiCallable[bytes, bytes] = channel.unary_unary(full)
     try:
-        return await call(request, timeout=deadline_s, wait_for_ready=True)
+        return await call(request, timeout=deadline_s)
     except AioRpcError as error:
         raise lost(error) from error
 
@@ -106,7 +108,8 @@ def lost(error: AioRpcError) -> CallLost:
     metadata = error.trailing_metadata()
     given = metadata.get(CODE_KEY) if metadata is not None else None
     code = given if isinstance(given, str) else None
-    return CallLost(error.details() or error.code().name.lower(), code=code)
+    kind = Unanswered if code is None and error.code() in _SILENCE else CallLost
+    return kind(error.details() or error.code().name.lower(), code=code)
 
 
 async def _abort(context: Context, error: Exception) -> NoReturn:

@@ -1,8 +1,8 @@
 """What edges and transcoders say to control: sessions and the fleet's reports.
 
-Law: every call of Sessions has a deadline, and all that can go wrong with one is `Refused`: control's own words where
-it gave them, else `unavailable`. Neighbours: control's gRPC skin implements SessionsHandler and FleetHandler, the edge
-and the transcoder hold the clients; `control_messages` has what they say.
+Law: every call of Sessions has a deadline and may be made twice, and all that can go wrong with one is `Refused`:
+control's own words where it gave them, else `unavailable`. Neighbours: control's gRPC skin implements SessionsHandler
+and FleetHandler, the edge holds SessionsClient, `reporting` FleetClient; `control_messages` has what they say.
 """
 
 import asyncio
@@ -37,6 +37,7 @@ from headrace.wire.control_messages import (
     verdicts_to_bytes,
 )
 from headrace.wire.errors import CallLost, WireError
+from headrace.wire.replicas import Replicas
 from headrace.wire.types import parse, require, source_from_wire, source_to_wire
 from headrace.wire.v1 import control_pb2 as pb
 
@@ -63,6 +64,7 @@ OPEN_DEADLINE_S = 10.0  # control may let a publish wait 5 s for the one before 
 ALLOCATE_DEADLINE_S = 10.0
 RENEW_DEADLINE_S = 4.0  # less than a third of a lease: the next one asks again
 RELEASE_DEADLINE_S = 5.0
+REPORT_DEADLINE_S = 3.0  # for one report to go out: after as many, a pod counts as silent
 
 _REASON_CODES = frozenset(reason.value for reason in Reason)
 
@@ -98,10 +100,10 @@ instead: gRPC does not promise which of the two is seen first."""
 
 
 class SessionsClient:
-    """Asks control. It waits for one that is not there yet, up to each call's deadline."""
+    """Asks control: any replica, and one that is not there yet is waited for, up to each call's deadline."""
 
-    def __init__(self, channel: Channel) -> None:
-        self._channel = channel
+    def __init__(self, replicas: Replicas) -> None:
+        self._replicas = replicas
 
     async def open_session(self, app: str, key: StreamKey, edge: str, peer: str, session_id: str) -> OpenedSession:
         """`app`: the RTMP application, `edge`: this pod's name, `peer`: the encoder's host:port.
@@ -130,7 +132,7 @@ class SessionsClient:
 
     async def _ask(self, full: str, request: bytes, deadline_s: float, decode: Callable[[bytes], T]) -> T:
         try:
-            return decode(await calls.unary_call(self._channel, full, request, deadline_s))
+            return decode(await self._replicas.ask(full, request, deadline_s))
         except CallLost as lost:
             if lost.code in _REASON_CODES:
                 raise Refused(Reason(lost.code), str(lost)) from lost
@@ -140,24 +142,30 @@ class SessionsClient:
 
 
 class FleetClient:
-    """Reports to control."""
+    """Reports to one replica of control."""
 
     def __init__(self, channel: Channel) -> None:
         self._channel = channel
 
     async def report(self, reports: AsyncIterator[PodReport]) -> None:
-        """Send what `reports` yields until it ends. Raises CallLost: then report anew."""
+        """Send what `reports` yields until it ends; one that is asked for next was preceded by one that went out.
+
+        Raises CallLost: then report anew.
+        """
         method: StreamUnaryMultiCallable[bytes, bytes] = self._channel.stream_unary(_REPORT)
         call = method()
         try:
             async for report in reports:
-                await call.write(report_to_bytes(report))
+                async with asyncio.timeout(REPORT_DEADLINE_S):
+                    await call.write(report_to_bytes(report))
             await call.done_writing()
             await call
         except AioRpcError as error:
             raise calls.lost(error) from error
         except asyncio.InvalidStateError as error:
             raise CallLost("control ended the call") from error
+        except TimeoutError as error:
+            raise CallLost("control does not read") from error
         finally:
             call.cancel()
 

@@ -165,12 +165,15 @@ def opened_from_bytes(data: bytes) -> OpenedSession:
     """The opposite. Raises WireError."""
     message = parse(pb.OpenSessionResponse, data)
     require(message, "profile")
+    profile = profile_from_wire(message.profile)
+    if not (message.stream and message.run and message.session and message.session_id and message.lease_ms):
+        raise WireError("OpenSessionResponse: stream, run, session, session_id and lease_ms are needed")
     return OpenedSession(
         StreamId(message.stream),
         RunId(message.run),
         message.session,
         message.session_id,
-        profile_from_wire(message.profile),
+        profile,
         message.starts_at,
         message.anchor_ms,
         plan_from_wire(message.plan) if message.HasField("plan") else None,
@@ -251,6 +254,8 @@ def verdicts_to_bytes(verdicts: Iterable[Verdict]) -> bytes:
 def verdicts_from_bytes(data: bytes) -> tuple[Verdict, ...]:
     """The opposite. Raises WireError."""
     message = parse(pb.RenewResponse, data)
+    if not all(one.session_id for one in message.verdicts):
+        raise WireError("Verdict.session_id: missing")
     return tuple(
         Verdict(one.session_id, one.held, one.reason, one.description, one.suspect) for one in message.verdicts
     )
@@ -280,6 +285,8 @@ def report_from_bytes(data: bytes) -> PodReport:
         raise WireError(f"PodReport.kind: {message.kind} is not known")
     if not message.pod or (kind is PodKind.TRANSCODER and not message.target):
         raise WireError("PodReport: pod is needed, and a transcoder's target")
+    if not all(one.session_id for one in message.sessions):
+        raise WireError("SessionReport.session_id: missing")
     return PodReport(
         message.pod,
         message.target,

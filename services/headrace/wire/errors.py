@@ -21,6 +21,16 @@ class CallLost(HeadraceError):
     code = "call_lost"
 
 
+class Unanswered(CallLost):
+    """Nobody answered: the peer is not there, went away, or took too long."""
+
+
+class BadTarget(HeadraceError):
+    """What should be a gRPC target is none."""
+
+    code = "bad_target"
+
+
 class CannotListen(HeadraceError):
     """The server's address is not to be had."""
 

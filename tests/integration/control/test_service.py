@@ -16,6 +16,7 @@ from headrace.livelog.base import Append, Cursor
 from headrace.livelog.memory import MemoryLog
 from headrace.wire.channel import open_channel
 from headrace.wire.control import FleetClient, PodReport, ReleaseReason, SessionsClient
+from headrace.wire.replicas import Replicas
 from tests.unit.control.support import API_KEY, SOURCE, exists
 
 TRANSCODER = PodReport("t1", "unix:/t1", "1", True, 10**9, 0, ())
@@ -74,12 +75,16 @@ async def until_ready(service: Service, ready: bool) -> str:
 
 
 async def test_a_publisher_comes_and_goes_over_grpc(tmp_path: Path) -> None:
-    async with running(tmp_path) as (service, target, _), transcoder(target), client(service) as http:
+    async with (
+        running(tmp_path) as (service, target, _),
+        transcoder(target),
+        client(service) as http,
+        Replicas(target) as replicas,
+    ):
         await until_ready(service, ready=True)
         made = (await http.post("/v1/streams", json={"name": "x"})).json()
         path, key = f"/v1/streams/{made['id']}", StreamKey(made["stream_key"])
-        channel = open_channel(target)
-        sessions = SessionsClient(channel)
+        sessions = SessionsClient(replicas)
         opened = await sessions.open_session("live", key, "edge-1", "192.0.2.1:5000", "sid")
         assert opened.stream == made["id"]
         assert (await sessions.allocate(opened.session_id, SOURCE, 0)).transcoders == ("unix:/t1",)
@@ -89,15 +94,18 @@ async def test_a_publisher_comes_and_goes_over_grpc(tmp_path: Path) -> None:
         assert caught.value.reason is Reason.BUSY
         await sessions.release(opened.session_id, ReleaseReason.ENDED, flushed=True)
         assert (await http.get(path)).json()["state"] == "idle"
-        await channel.close()
 
 
 async def test_a_failed_run_is_ended_in_the_log_for_its_viewers(tmp_path: Path) -> None:
-    async with running(tmp_path) as (service, target, log), transcoder(target), client(service) as http:
+    async with (
+        running(tmp_path) as (service, target, log),
+        transcoder(target),
+        client(service) as http,
+        Replicas(target) as replicas,
+    ):
         await until_ready(service, ready=True)
         made = (await http.post("/v1/streams", json={"name": "x"})).json()
-        channel = open_channel(target)
-        sessions = SessionsClient(channel)
+        sessions = SessionsClient(replicas)
         opened = await sessions.open_session("live", StreamKey(made["stream_key"]), "edge-1", "192.0.2.1:5000", "sid")
         allocated = await sessions.allocate(opened.session_id, SOURCE, 0)
         claim = Claim(Epoch(opened.session, 1), opened.session_id, "writer")
@@ -107,7 +115,6 @@ async def test_a_failed_run_is_ended_in_the_log_for_its_viewers(tmp_path: Path) 
         entries = [published.entry for published in (await log.read(opened.run, Cursor(0, ""))).entries]
         assert entries == [RunStart(allocated.plan, 0), End(0)]
         assert await log.current(opened.stream) == opened.run
-        await channel.close()
 
 
 async def test_control_is_ready_once_a_transcoder_has_reported(tmp_path: Path) -> None:

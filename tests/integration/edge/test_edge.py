@@ -213,9 +213,10 @@ async def test_every_frame_arrives_once_and_in_order_and_the_end_is_told(stack: 
     assert [f.keyframe for f in pictures] == [i % 50 == 0 for i in range(200)]
     assert isinstance(stack.transcoder.ends["a"], media.End)
     assert stack.transcoder.opens[0].source.video.frame_rate == Fraction(25)
+    session_id = stack.transcoder.opens[0].session_id
     assert stack.control.released == [
-        ("session-1", ReleaseReason.ENDED, False),
-        ("session-1", ReleaseReason.ENDED, True),
+        (session_id, ReleaseReason.ENDED, False),
+        (session_id, ReleaseReason.ENDED, True),
     ]
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from headrace.wire.channel import Channel, Server, listen, make_server, open_channel, serve
+from headrace.wire.replicas import Replicas
 
 Serving = Callable[[Callable[[Server], None]], AbstractAsyncContextManager[Channel]]
 
@@ -28,3 +29,10 @@ def serving(tmp_path: Path) -> Serving:
             task.cancel()
 
     return start
+
+
+@pytest.fixture
+async def replicas(tmp_path: Path) -> AsyncIterator[Replicas]:
+    """Those who ask what `serving` serves."""
+    async with Replicas(f"unix:{tmp_path / 'wire.sock'}") as replicas:
+        yield replicas

@@ -10,8 +10,9 @@ import pytest
 from headrace.core.broadcast import Profile, Refused, RunId, Source, StreamId, StreamKey
 from headrace.core.broadcast.refusals import Reason
 from headrace.wire import control
-from headrace.wire.channel import listen, make_server, open_channel
+from headrace.wire.channel import listen, make_server
 from headrace.wire.errors import CallLost, CannotListen
+from headrace.wire.replicas import Replicas
 from tests.integration.wire.conftest import Serving
 from tests.support.broadcasts import PLAN, SOURCE
 
@@ -47,10 +48,10 @@ class Control:
         self.heard.append((session_id, reason, flushed))
 
 
-async def test_every_question_and_answer_arrives_as_it_was_meant(serving: Serving) -> None:
+async def test_every_question_and_answer_arrives_as_it_was_meant(serving: Serving, replicas: Replicas) -> None:
     handler = Control()
-    async with serving(lambda server: control.add_sessions(server, handler)) as channel:
-        client = control.SessionsClient(channel)
+    async with serving(lambda server: control.add_sessions(server, handler)):
+        client = control.SessionsClient(replicas)
         assert await client.open_session("live", StreamKey("k"), "edge-0", "192.0.2.1:5", "sid") == OPENED
         assert await client.allocate("sid", SOURCE, 0) == ALLOCATED
         for reason in control.ReleaseReason:
@@ -65,28 +66,30 @@ async def test_every_question_and_answer_arrives_as_it_was_meant(serving: Servin
 
 
 @pytest.mark.parametrize("reason", Reason)
-async def test_a_refusal_arrives_with_its_reason_and_its_words(serving: Serving, reason: Reason) -> None:
+async def test_a_refusal_arrives_with_its_reason_and_its_words(
+    serving: Serving, replicas: Replicas, reason: Reason
+) -> None:
     handler = Control(Refused(reason, "because – of this"))
-    async with serving(lambda server: control.add_sessions(server, handler)) as channel:
+    async with serving(lambda server: control.add_sessions(server, handler)):
         with pytest.raises(Refused, match=r"^because – of this$") as refused:
-            await control.SessionsClient(channel).open_session("live", StreamKey("k"), "e", "p", "sid")
+            await control.SessionsClient(replicas).open_session("live", StreamKey("k"), "e", "p", "sid")
     assert refused.value.reason is reason
 
 
-async def test_a_bug_in_control_is_unavailable_to_the_encoder(serving: Serving) -> None:
+async def test_a_bug_in_control_is_unavailable_to_the_encoder(serving: Serving, replicas: Replicas) -> None:
     handler = Control(KeyError("a secret"))
-    async with serving(lambda server: control.add_sessions(server, handler)) as channel:
+    async with serving(lambda server: control.add_sessions(server, handler)):
         with pytest.raises(Refused) as refused:
-            await control.SessionsClient(channel).open_session("live", StreamKey("k"), "e", "p", "sid")
+            await control.SessionsClient(replicas).open_session("live", StreamKey("k"), "e", "p", "sid")
     assert refused.value.reason is Reason.UNAVAILABLE
     assert "secret" not in refused.value.description
 
 
-async def test_an_answer_that_makes_no_sense_is_unavailable(serving: Serving) -> None:
+async def test_an_answer_that_makes_no_sense_is_unavailable(serving: Serving, replicas: Replicas) -> None:
     handler = Control(allocated=control.Allocated(PLAN, ()))
-    async with serving(lambda server: control.add_sessions(server, handler)) as channel:
+    async with serving(lambda server: control.add_sessions(server, handler)):
         with pytest.raises(Refused) as refused:
-            await control.SessionsClient(channel).allocate("sid", SOURCE, 0)
+            await control.SessionsClient(replicas).allocate("sid", SOURCE, 0)
     assert refused.value.reason is Reason.UNAVAILABLE
 
 
@@ -94,8 +97,8 @@ async def test_a_control_that_is_not_there_is_waited_for_then_unavailable(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(control, "RELEASE_DEADLINE_S", 0.3)
-    async with open_channel(f"unix:{tmp_path / 'nobody.sock'}") as channel:
-        client = control.SessionsClient(channel)
+    async with Replicas(f"unix:{tmp_path / 'nobody.sock'}") as replicas:
+        client = control.SessionsClient(replicas)
         with pytest.raises(Refused) as refused:
             await client.release("sid", control.ReleaseReason.ENDED, flushed=True)
         assert refused.value.reason is Reason.UNAVAILABLE

@@ -12,7 +12,16 @@ from hypothesis import strategies as st
 from headrace.core.broadcast import End, Entry, Epoch, Hold, Init, Plan, Profile, RunId, Source, StreamId
 from headrace.core.media import Frame, Kind
 from headrace.wire import control_messages, log, media, steps, types
-from headrace.wire.control_messages import Allocated, OpenedSession, PodReport, ReleaseReason
+from headrace.wire.control_messages import (
+    Allocated,
+    HeldSession,
+    OpenedSession,
+    PodKind,
+    PodReport,
+    ReleaseReason,
+    SessionReport,
+    Verdict,
+)
 from headrace.wire.errors import WireError
 from headrace.wire.v1 import control_pb2, log_pb2, media_pb2, types_pb2
 from tests.support import broadcasts
@@ -34,6 +43,7 @@ ups: st.SearchStrategy[media.Up] = st.one_of(
         plan=broadcasts.plans,
         source=broadcasts.sources,
         anchor_ms=ticks,
+        starts_at=ticks,
     ),
     st.builds(media.Frames, frames=st.lists(broadcasts.frames, max_size=5)),
     st.builds(Hold, at=ticks),
@@ -45,24 +55,49 @@ downs: st.SearchStrategy[media.Down] = st.one_of(
     st.builds(media.Progress, published_through=ticks, durable_through=ticks),
     st.just(media.Draining()),
 )
+given_names = st.text(min_size=1, max_size=10)
 opened = st.builds(
     OpenedSession,
-    stream=names.map(StreamId),
-    run=names.map(RunId),
-    session=u64,
-    session_id=names,
+    stream=given_names.map(StreamId),
+    run=given_names.map(RunId),
+    session=st.integers(1, 2**64 - 1),
+    session_id=given_names,
     profile=broadcasts.profiles(),
+    starts_at=ticks,
+    anchor_ms=ticks,
+    plan=st.none() | broadcasts.plans,
+    lease_s=st.integers(1, 2**32 - 1).map(lambda ms: ms / 1000),
 )
 allocated = st.builds(Allocated, plan=broadcasts.plans, transcoders=st.lists(names, min_size=1, max_size=3).map(tuple))
+held = st.builds(
+    HeldSession,
+    session_id=given_names,
+    stream=given_names.map(StreamId),
+    run=given_names.map(RunId),
+    session=st.integers(1, 2**64 - 1),
+    peer=names,
+    anchor_ms=ticks,
+    plan=st.none() | broadcasts.plans,
+    source=st.none() | broadcasts.sources,
+    transcoder=names,
+)
+verdicts = st.builds(
+    Verdict, session_id=given_names, held=st.booleans(), reason=names, description=names, suspect=st.booleans()
+)
 reports = st.builds(
     PodReport,
-    pod=st.text(min_size=1, max_size=10),
-    target=st.text(min_size=1, max_size=10),
+    pod=given_names,
+    target=given_names,
     version=names,
     ready=st.booleans(),
     capacity=u64,
     used=u64,
     runs=st.lists(names.map(RunId), max_size=3).map(tuple),
+    kind=st.sampled_from(PodKind),
+    zone=names,
+    sessions=st.lists(
+        st.builds(SessionReport, session_id=given_names, idle_ms=st.integers(0, 2**32 - 1)), max_size=3
+    ).map(tuple),
 )
 
 few = settings(max_examples=40)
@@ -104,6 +139,24 @@ def test_an_allocation_arrives_as_it_was(answer: Allocated) -> None:
 @given(reports)
 def test_a_pods_report_arrives_as_it_was(report: PodReport) -> None:
     assert control_messages.report_from_bytes(control_messages.report_to_bytes(report)) == report
+
+
+def test_a_pod_without_a_target_is_one_that_nobody_dials() -> None:
+    report = PodReport("edge-0", "", "1", True, 0, 0, (), PodKind.EDGE)
+    assert control_messages.report_from_bytes(control_messages.report_to_bytes(report)) == report
+
+
+@few
+@given(names, st.lists(held, max_size=3).map(tuple))
+def test_held_sessions_arrive_as_they_were(edge: str, sessions: tuple[HeldSession, ...]) -> None:
+    asked = control_messages.renew_to_bytes(edge, sessions)
+    assert control_messages.renew_from_bytes(asked) == (edge, sessions)
+
+
+@few
+@given(st.lists(verdicts, max_size=3).map(tuple))
+def test_verdicts_arrive_as_they_were(answer: tuple[Verdict, ...]) -> None:
+    assert control_messages.verdicts_from_bytes(control_messages.verdicts_to_bytes(answer)) == answer
 
 
 @pytest.mark.parametrize("reason", ReleaseReason)
@@ -157,6 +210,8 @@ DECODERS: list[Callable[[bytes], object]] = [
     control_messages.opened_from_bytes,
     control_messages.allocated_from_bytes,
     control_messages.report_from_bytes,
+    control_messages.renew_from_bytes,
+    control_messages.verdicts_from_bytes,
     log.entry_from_bytes,
     types.plan_from_bytes,
 ]
@@ -168,6 +223,14 @@ twins = types_pb2.Plan()
 twins.CopyFrom(plan)
 twins.video.add().CopyFrom(plan.video[0])
 no_video = types_pb2.Source()
+profile = types.profile_to_wire(Profile(source=True))
+whole: dict[str, Any] = {"stream": "s", "run": "r", "session": 1, "session_id": "i"}
+
+
+def without(field: str) -> dict[str, Any]:
+    return {name: value for name, value in whole.items() if name != field}
+
+
 BAD: list[tuple[str, Callable[[bytes], object], Any]] = [
     ("no step", steps.up_from_bytes, media_pb2.IngestUp()),
     ("no step", steps.down_from_bytes, media_pb2.IngestDown()),
@@ -183,9 +246,43 @@ BAD: list[tuple[str, Callable[[bytes], object], Any]] = [
     ("same name", types.plan_from_bytes, twins),
     ("profile", control_messages.opened_from_bytes, control_pb2.OpenSessionResponse()),
     ("rung", control_messages.opened_from_bytes, control_pb2.OpenSessionResponse(profile=types_pb2.Profile())),
+    *(
+        (
+            field,
+            control_messages.opened_from_bytes,
+            control_pb2.OpenSessionResponse(profile=profile, lease_ms=1, **rest),
+        )
+        for field, rest in ((field, without(field)) for field in whole)
+    ),
+    ("lease_ms", control_messages.opened_from_bytes, control_pb2.OpenSessionResponse(profile=profile, **whole)),
+    *(
+        (field, control_messages.renew_from_bytes, control_pb2.RenewRequest(sessions=[without(field)]))
+        for field in whole
+    ),
+    (
+        "video",
+        control_messages.renew_from_bytes,
+        control_pb2.RenewRequest(sessions=[control_pb2.HeldSession(source=no_video, **whole)]),
+    ),
+    ("session_id", control_messages.verdicts_from_bytes, control_pb2.RenewResponse(verdicts=[control_pb2.Verdict()])),
+    ("kind", control_messages.report_from_bytes, control_pb2.PodReport(pod="p", target="t")),
+    (
+        "target",
+        control_messages.report_from_bytes,
+        control_pb2.PodReport(pod="p", kind=control_pb2.POD_KIND_TRANSCODER),
+    ),
+    (
+        "session_id",
+        control_messages.report_from_bytes,
+        control_pb2.PodReport(pod="p", kind=control_pb2.POD_KIND_EDGE, sessions=[control_pb2.SessionReport(idle_ms=1)]),
+    ),
     ("plan", control_messages.allocated_from_bytes, control_pb2.AllocateResponse(transcoders=["t"])),
     ("transcoders", control_messages.allocated_from_bytes, control_pb2.AllocateResponse(plan=plan)),
-    ("pod", control_messages.report_from_bytes, control_pb2.PodReport(target="t", kind=control_pb2.POD_KIND_TRANSCODER)),
+    (
+        "pod",
+        control_messages.report_from_bytes,
+        control_pb2.PodReport(target="t", kind=control_pb2.POD_KIND_TRANSCODER),
+    ),
     ("place", log.entry_from_bytes, log_pb2.LogEntry(part=log_pb2.PartEntry())),
     ("place", log.entry_from_bytes, log_pb2.LogEntry(gap=log_pb2.GapEntry())),
     ("rung", log.entry_from_bytes, log_pb2.LogEntry(gap=log_pb2.GapEntry(place=log_pb2.Place()))),

@@ -143,6 +143,72 @@ def test_both_tracks_keep_their_sync_when_the_clock_is_set_anew() -> None:
     assert timeline.repairs >= 1
 
 
+STARTS = st.integers(0, 10**9)  # three hours
+TRACKS = st.sampled_from([(48_000, 1024), (44_100, 1024), (32_000, 1024), (48_000, 2048), (44_100, 2048)])
+
+
+def test_a_later_session_starts_where_it_is_told() -> None:
+    timeline = Timeline(900_000)
+    frames = [
+        timeline.video(5000, 80, keyframe=True, data=b"k"),
+        timeline.video(5040, 120, keyframe=False, data=b"p"),
+    ]
+    assert [(f.pts, f.dts) for f in frames if f] == [(900_000, 892_800), (907_200, 896_400)]
+
+
+@given(STARTS, TRACKS, st.integers(0, 4000), st.integers(-2, 60))
+def test_the_sound_of_a_later_session_lies_on_the_runs_grid_beside_the_pictures(
+    starts_at: int, track: tuple[int, int], origin: int, first_ms: int
+) -> None:
+    rate, samples = track
+    grid = origin | 1
+    timeline = Timeline(starts_at)
+    timeline.describe_audio(rate, samples, grid)
+    timeline.video(1000, 0, keyframe=True, data=b"k")
+    came = [
+        (at_ms, timeline.audio(1000 + at_ms, b"a"))
+        for at_ms in (first_ms + i * samples * 1000 // rate for i in range(600))
+    ]
+    frames = [(at_ms, frame) for at_ms, frame in came if frame is not None]
+    assert len(frames) >= len(came) - 2  # those alone that lie before the start
+    for at_ms, frame in frames:
+        assert (frame.sample - grid) % samples == 0
+        assert frame.sample * 90_000 >= starts_at * rate
+        beside = abs(frame.sample - (starts_at + at_ms * 90) * rate / 90_000)
+        assert beside <= samples / 2 + 2 * rate / 1000  # the milliseconds are rounded
+        assert not frame.jump
+    assert all(b.sample == a.sample + samples for (_, a), (_, b) in pairwise(frames))
+
+
+@given(STARTS, TRACKS)
+def test_without_a_grid_a_later_sessions_counts_are_odd_and_not_before_its_start(
+    starts_at: int, track: tuple[int, int]
+) -> None:
+    counts = [AudioCount(*track, starts_at).place(at_ms) for at_ms in (-1, 0, 1)]
+    assert counts[0] is None or track[0] < 48_000
+    for counted in counts:
+        if counted is not None:
+            assert counted.sample % 2 == 1
+            assert counted.sample * 90_000 >= starts_at * track[0]
+
+
+def test_a_hole_in_a_later_sessions_sound_leads_back_to_the_grid() -> None:
+    count = AudioCount(48_000, 1024, 900_000, 37)
+    assert count.place(0) is not None
+    after = count.place(500)
+    assert after is not None
+    assert after.jump
+    assert (after.sample - 37) % 1024 == 0
+    assert abs(after.sample - (480_000 + 24_000)) <= 512
+
+
+def test_a_grids_distance_from_the_clock_is_no_drift() -> None:
+    for first_ms in range(22):
+        count = AudioCount(48_000, 1024, 900_000, 1)
+        placed = [count.place(first_ms + round(i * 1024 / 48)) for i in range(600)]
+        assert {p.samples for p in placed if p} == {1024}
+
+
 def test_nanoseconds_round_once_half_up() -> None:
     assert ticks_from_ns(1_000_000) == 90
     assert ticks_from_ns(5_555) == 0

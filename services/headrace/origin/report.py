@@ -1,0 +1,45 @@
+"""The report: once a second every replica of control hears that this origin is there.
+
+Law: it says what this pod is and nothing of who watches. Neighbours: `wire.reporting` says it.
+"""
+
+import asyncio
+from collections.abc import Callable
+from importlib.metadata import version
+
+from headrace.origin.settings import OriginSettings
+from headrace.wire.control import PodKind, PodReport
+from headrace.wire.replicas import Replicas
+from headrace.wire.reporting import Reporting
+
+
+class Reporter:
+    """Reports for as long as it runs; `ready` answers "" or why this origin should get no players."""
+
+    def __init__(self, settings: OriginSettings, ready: Callable[[], str]) -> None:
+        """Raises BadTarget."""
+        self._settings = settings
+        self._ready = ready
+        self._version = version("headrace")
+        self._replicas = Replicas(settings.control_target) if settings.control_target else None
+
+    async def run(self) -> None:
+        """Report until cancelled, where there is anybody to be told."""
+        if self._replicas is None:
+            return
+        async with self._replicas, asyncio.TaskGroup() as group:
+            group.create_task(self._replicas.run())
+            group.create_task(Reporting(self._replicas, self._report).run())
+
+    def _report(self) -> PodReport:
+        return PodReport(
+            pod=self._settings.pod,
+            target="",
+            version=self._version,
+            ready=not self._ready(),
+            capacity=0,
+            used=0,
+            runs=(),
+            kind=PodKind.ORIGIN,
+            zone=self._settings.zone,
+        )

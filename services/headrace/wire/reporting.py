@@ -1,0 +1,59 @@
+"""The reports of one pod: once a second each replica of control hears what it is and what it does.
+
+Law: the replicas do not share what they hear, so each is told, and none waits for another. Control that is not there is
+no trouble: it hears when it is back. Neighbours: every service but control has a report of its own to give.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+
+from headrace.runtime.telemetry.logs import RateLimited, logger
+from headrace.wire.control import FleetClient, PodReport
+from headrace.wire.errors import CallLost
+from headrace.wire.replicas import Replica, Replicas
+
+PERIOD_S = 1.0
+STARTING = 3  # failures that are no news: control may start together with this process
+
+_unheard = RateLimited(logger(__name__), "a replica of control does not hear this pod", period_s=10.0)
+
+
+class Reporting:
+    """One stream of what `report` answers to each of the `replicas`, for as long as it runs."""
+
+    def __init__(self, replicas: Replicas, report: Callable[[], PodReport]) -> None:
+        self.heard = False
+        """Whether any replica has taken a report yet."""
+        self._replicas = replicas
+        self._report = report
+        self._told: set[Replica] = set()
+
+    async def run(self) -> None:
+        """Report until cancelled."""
+        async with asyncio.TaskGroup() as group:
+            while True:
+                for replica in self._replicas.known:
+                    if replica not in self._told:
+                        self._told.add(replica)
+                        group.create_task(self._tell(replica))
+                await asyncio.sleep(PERIOD_S)
+
+    async def _tell(self, replica: Replica) -> None:
+        failures = 0
+        with replica:
+            while not replica.retired:
+                try:
+                    await FleetClient(replica.channel).report(self._reports())
+                except CallLost as lost:
+                    self._replicas.avoid(replica)
+                    failures += 1
+                    if failures > STARTING:
+                        _unheard({"replica": replica.target, "why": str(lost)})
+                    await asyncio.sleep(PERIOD_S)
+        self._told.discard(replica)
+
+    async def _reports(self) -> AsyncIterator[PodReport]:
+        while True:
+            yield self._report()
+            self.heard = True
+            await asyncio.sleep(PERIOD_S)
