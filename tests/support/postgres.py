@@ -14,6 +14,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import IO
 
@@ -179,7 +180,8 @@ class Postgres:
         me = self._process.pid
         children = Path(f"/proc/{me}/task/{me}/children").read_text().split()
         for pid in (me, *map(int, children)):
-            os.kill(pid, what)
+            with suppress(ProcessLookupError):  # a connection that has just ended
+                os.kill(pid, what)
 
 
 def program(name: str) -> str:

@@ -122,14 +122,12 @@ def make_engine(url: URL, connections: int) -> AsyncEngine:
     return engine
 
 
-def begin(url: URL, *, writes: bool, statement_ms: int = 0) -> str:
+def begin(url: URL, *, writes: bool, statement_ms: int | None = None) -> str:
     """The first statement of a transaction; each of its others may take `statement_ms`, else STATEMENT_MS."""
     if is_sqlite(url):
         return "BEGIN IMMEDIATE" if writes else "BEGIN"
-    mode = "READ WRITE" if writes else "READ ONLY"
-    return BEGIN_POSTGRESQL.format(
-        mode=mode, statement_ms=statement_ms or STATEMENT_MS, lock_ms=LOCK_MS, idle_ms=IDLE_MS
-    )
+    mode, within_ms = "READ WRITE" if writes else "READ ONLY", statement_ms or STATEMENT_MS
+    return BEGIN_POSTGRESQL.format(mode=mode, statement_ms=within_ms, lock_ms=LOCK_MS, idle_ms=IDLE_MS)
 
 
 def explain(error: Exception) -> str:
