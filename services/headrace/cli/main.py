@@ -9,7 +9,7 @@ from importlib import metadata
 
 import typer
 
-from headrace.cli import publish, streams, up
+from headrace.cli import migrate, publish, streams, up
 from headrace.core.errors import HeadraceError
 
 EXTRAS = {
@@ -18,6 +18,7 @@ EXTRAS = {
     "sqlalchemy": "control",
     "alembic": "control",
     "aiosqlite": "control",
+    "psycopg": "control",
 }
 
 app = typer.Typer(
@@ -29,6 +30,7 @@ app = typer.Typer(
 )
 app.command("up")(up.up)
 app.command("publish")(publish.publish)
+app.command("migrate")(migrate.migrate)
 app.add_typer(streams.app, name="streams")
 
 

@@ -7,7 +7,6 @@ database one step ahead is left as it is.
 """
 
 import asyncio
-import logging
 from dataclasses import dataclass
 
 from alembic import command
@@ -21,6 +20,7 @@ from headrace.control.db import engines, schema
 from headrace.control.db.engines import DatabaseError, Deadline, explain, sqlstate
 from headrace.control.db.migrations import indexes
 from headrace.runtime.aio.clock import monotonic_s
+from headrace.runtime.telemetry.logs import logger
 
 WAIT_S = 60.0
 RETRY_S = 1.0
@@ -31,7 +31,7 @@ LOCK = 0x68656164_72616365  # "headrace": the advisory lock's number, the same i
 # A lock that others hold, a deadlock with them, a server that starts or has no room; None: it cannot be reached.
 PASSING = {None, "55P03", "40P01", "57P01", "57P03", "53300"}
 
-_log = logging.getLogger(__name__)
+_log = logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +56,7 @@ async def migrate(url: str, wait_s: float = WAIT_S) -> Migrated:
             except OperationalError as error:
                 if engines.is_sqlite(address) or sqlstate(error) not in PASSING or monotonic_s() > until_s:
                     raise
-                _log.warning("cannot migrate yet, another try follows: %s", explain(error))
+                _log.warning("cannot migrate yet, another try follows", extra={"why": explain(error)})
                 await asyncio.sleep(RETRY_S)
         if not engines.is_sqlite(address) and done.after == schema.newest():
             await indexes.make_late(engine)
