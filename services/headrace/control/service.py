@@ -49,10 +49,11 @@ class Service:
     async def run(self) -> None:
         """Serve edges and transcoders and end runs that are over, until `stop` or cancellation.
 
-        Needs a migrated database. Raises DatabaseError, LogError and CannotListen at the start.
+        Raises DatabaseError, LogError and CannotListen at the start.
         """
         try:
             async with self._opened.running():
+                await self._database.check_schema()
                 await self._endings.forget_lost_runs()
                 server = make_server()
                 add_sessions(server, self._sessions)
