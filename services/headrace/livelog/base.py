@@ -76,7 +76,8 @@ class Reading:
     """What a read found after a cursor.
 
     `whole`: the cursor was not found in the log, so `entries` is the entire window, and `head` the run's RunStart and
-    each rung's current Init; the reader goes back to the last entry that it shares with it. `cursor`: after it.
+    each rung's Inits in order: first, if the log has forgotten it, the one that the window begins with, last the
+    current one. The reader goes back to the last entry that it shares with it. `cursor`: after it.
     `oldest`: the MSN below which the log has forgotten every segment; it may be within the plan's window.
     """
 

@@ -10,8 +10,7 @@ from collections import deque
 from dataclasses import dataclass
 from itertools import islice
 
-from headrace.core.broadcast import Claim, End, Entry, Gap, Init, Part, Plan, RunStart
-from headrace.core.media import TICKS_PER_S
+from headrace.core.broadcast import Claim, End, Gap, Init, Part, RunStart
 from headrace.livelog.base import (
     Append,
     Cursor,
@@ -25,10 +24,10 @@ from headrace.livelog.base import (
     StaleLog,
     Taken,
 )
+from headrace.livelog.places import after, may_be_first, place_of
+from headrace.livelog.window import Window
 from headrace.wire.log import entry_to_bytes
 
-LEAST_SEGMENTS = 6  # a playlist of fewer starves players (Apple's authoring specification, 8.11)
-MARGIN_TARGET_DURATIONS = 3  # what has left a playlist is still asked for by players that hold an old one
 ENTRY_OVERHEAD_BYTES = 768  # a record, its entry and its place in the indexes, as Python objects: measured
 RUN_OVERHEAD_BYTES = 16 << 10  # what a run keeps beside its entries: its head (plan and init sections), its containers
 
@@ -60,12 +59,10 @@ class HeldRun:
         self._ended = False
         self._rungs: dict[str, RungPosition] = {}
         self._start: RunStart | None = None
-        self._inits: dict[str, Init] = {}
+        self._inits: dict[str, Init] = {}  # each rung's current one
+        self._opening: dict[str, Init] = {}  # each rung's last one that is forgotten: the window begins with it
         self._data: dict[tuple[str, int, int, str], bytes] = {}
-        self._whole: dict[str, int] = {}  # each rung's newest MSN that is published whole
-        self._segments: deque[tuple[int, int, int]] = deque()  # MSN, start, end; published whole in some rung
-        self._longest = 0
-        self._oldest = 0  # every segment below this MSN is forgotten
+        self._window = Window()
 
     # What writers do
 
@@ -129,9 +126,11 @@ class HeldRun:
         entries = tuple(r.published for r in islice(self._records, skip, self._published - self._trimmed.n))
         after = Cursor(entries[-1].n, entries[-1].id) if entries else _START if whole else cursor
         if not whole:
-            return Reading(entries, after, oldest=self._oldest)
-        head = (self._start,) if self._start else ()
-        return Reading(entries, after, whole=True, head=(*head, *self._inits.values()), oldest=self._oldest)
+            return Reading(entries, after, oldest=self._window.oldest)
+        start = (self._start,) if self._start else ()
+        newer = (init for rung, init in self._inits.items() if self._opening.get(rung) is not init)
+        head = (*start, *self._opening.values(), *newer)
+        return Reading(entries, after, whole=True, head=head, oldest=self._window.oldest)
 
     def part(self, rung: str, msn: int, part: int, encoder: str) -> bytes | None:
         """A published part's bytes."""
@@ -141,45 +140,29 @@ class HeldRun:
 
     def trim(self) -> None:
         """Forget what lies behind the plan's window and its margin."""
-        plan = self._start.plan if self._start else None
-        while plan and self._spare and self._reach - self._segments[0][2] >= self._kept(plan):
-            self.shrink()
+        if self._window.trim():
+            self._forget()
 
     @property
     def duration(self) -> int:
         """How many ticks the whole segments span; 0 where none can go."""
-        return self._reach - self._segments[0][1] if self._spare else 0
+        return self._window.duration
 
     def shrink(self) -> None:
         """Forget the oldest segment of every rung."""
-        self._segments.popleft()
-        self._oldest = self._segments[0][0]
-        while self._trimmed.n < self._published and not _needed(self._records[0].published.entry, self._oldest):
+        self._window.shrink()
+        self._forget()
+
+    def _forget(self) -> None:
+        while self._trimmed.n < self._published and not self._window.needs(self._records[0].published.entry):
             record = self._records.popleft()
             entry = record.published.entry
             if isinstance(entry, Part):
                 del self._data[entry.rung, entry.msn, entry.part, entry.encoder]
+            elif isinstance(entry, Init):
+                self._opening[entry.rung] = entry
             self.held_bytes -= record.size
             self._trimmed = Cursor(record.published.n, record.published.id)
-
-    @property
-    def _spare(self) -> bool:
-        """Whether more than six segments are whole in every rung."""
-        if not self._segments or len(self._whole) < len(self._rungs):
-            return False
-        return min(self._whole.values()) - self._segments[0][0] >= LEAST_SEGMENTS
-
-    @property
-    def _reach(self) -> int:
-        """The end of the newest segment that is whole in every rung."""
-        return self._segments[min(self._whole.values()) - self._segments[0][0]][2]
-
-    def _kept(self, plan: Plan) -> int:
-        """How much must follow a segment before it goes, ticks."""
-        margin = MARGIN_TARGET_DURATIONS * plan.target_duration_s * TICKS_PER_S
-        # What playlists show at the most: the window, three target durations, six segments.
-        shown = max(plan.window_s * TICKS_PER_S, margin, LEAST_SEGMENTS * self._longest)
-        return shown + margin + self._longest
 
     # The rules
 
@@ -197,30 +180,22 @@ class HeldRun:
         """Move the rung's position past `entry`. Raises OutOfStep where that is not the rung's next."""
         position = self._rungs.get(entry.rung)
         if position is None:
-            # Any segment may be a rung's first: a log that lost everything goes on above what was used.
-            position = RungPosition(entry.msn, 0, entry.start, entry.start, opened=True, encoder="")
-        place = (entry.msn, entry.part, entry.start, entry.segment_start)
-        if place != (position.msn, position.part, position.start, position.segment_start):
-            raise OutOfStep("position", f"{entry.rung} goes on at {position}, not at {place}")
-        if isinstance(entry, Part) and not entry.independent and entry.encoder != position.encoder:
-            raise OutOfStep("splice", f"{entry.rung} goes on in mid-GOP with {position.encoder!r} alone")
-        end, encoder = entry.end, entry.encoder
-        if entry.segment_end:
-            after = RungPosition(entry.msn + 1, 0, end, end, opened=True, encoder=encoder)
+            next_place, encoder = place_of(entry) if may_be_first(entry) else None, ""
         else:
-            after = RungPosition(entry.msn, entry.part + 1, end, entry.segment_start, entry.opened, encoder)
-        self._rungs[entry.rung] = after
+            next_place = (position.msn, position.part, position.start, position.segment_start)
+            encoder = position.encoder
+        if place_of(entry) != next_place:
+            raise OutOfStep("position", f"{entry.rung} goes on at {position}, not at {place_of(entry)}")
+        if isinstance(entry, Part) and not entry.independent and entry.encoder != encoder:
+            raise OutOfStep("splice", f"{entry.rung} goes on in mid-GOP with {encoder!r} alone")
+        self._rungs[entry.rung] = after(entry)
 
     def _show(self, record: _Record) -> None:
         entry = record.published.entry
         if isinstance(entry, Part) and record.data is not None:
             self._data[entry.rung, entry.msn, entry.part, entry.encoder] = record.data
-        if isinstance(entry, Part | Gap) and entry.segment_end:
-            self._whole[entry.rung] = entry.msn
-            if not self._segments or self._segments[-1][0] < entry.msn:
-                self._segments.append((entry.msn, entry.segment_start, entry.end))
-                self._longest = max(self._longest, entry.end - entry.segment_start)
-        elif isinstance(entry, RunStart):
+        self._window.show(entry)
+        if isinstance(entry, RunStart):
             self._start = entry
         elif isinstance(entry, Init):
             self._inits[entry.rung] = entry
@@ -234,8 +209,3 @@ class HeldRun:
         if not self._trimmed.n < cursor.n <= self._published:
             return False
         return self._records[cursor.n - self._trimmed.n - 1].published.id == cursor.id
-
-
-def _needed(entry: Entry | None, oldest_msn: int) -> bool:
-    """Whether a window that begins with this segment holds `entry`."""
-    return isinstance(entry, Part | Gap) and entry.msn >= oldest_msn

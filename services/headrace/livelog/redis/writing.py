@@ -1,0 +1,271 @@
+"""One run as it is written here: its connection, and what was told over it.
+
+Law: takeover opens the connection, and everything else goes over that one; a lost connection stays lost until the next
+takeover. A part's bytes go first, its entry behind them in the same round trip. Publishing forgets, at the old end of
+the window, what the publishing before it had made superfluous. Neighbours: `functions.lua` decides, `window` says what
+may go, `waiting` says what is durable.
+"""
+
+import math
+from collections import deque
+from collections.abc import Sequence
+from typing import Any
+
+from headrace.core.broadcast import Claim, Gap, Init, Part, Plan, RunId, RunStart
+from headrace.core.media import TICKS_PER_S
+from headrace.livelog import metrics
+from headrace.livelog.base import Append, Cursor, Published, Staged, StaleLog, Taken, Unreachable
+from headrace.livelog.places import after, may_be_first, place_of
+from headrace.livelog.redis import library
+from headrace.livelog.redis.answers import found, position_text, positions, published, refuse
+from headrace.livelog.redis.connection import Command, Link, ServerError
+from headrace.livelog.redis.keys import keys_of, part_name, slot_of
+from headrace.livelog.redis.topology import Topology
+from headrace.livelog.redis.waiting import Waiting
+from headrace.livelog.window import Window, kept
+from headrace.runtime.aio.clock import monotonic_s
+from headrace.wire.log import entry_to_bytes
+
+CALL_S = 3.0
+ENDED_RUN_S = 300  # a viewer who paused near the end can still watch it to the end
+LIVE_RUN_S = 24 * 3600  # a run that nobody has written to for this long is forgotten
+REFRESH_S = 600.0
+# Bytes are kept for longer than they are listed while segments come: a source may stop, and come back in this time.
+PAUSED_S = 30
+UNPLANNED_S = 120  # bytes of a run whose plan nobody told
+
+_KINDS = {"Part": b"part", "Gap": b"gap", "RunStart": b"run", "Init": b"init", "Hold": b"hold", "End": b"end"}
+_RECONNECTS = metrics.RECONNECTS.labels("writer")
+
+
+class RunWriter:
+    """Writes one run of a cell; `r` is the number of its servers' replicas."""
+
+    def __init__(self, run: RunId, topology: Topology, r: int) -> None:
+        self.run = run
+        self.used_s = monotonic_s()
+        self.over = False
+        self._keys = keys_of(run)
+        self._slot = slot_of(self._keys.h)
+        self._topology = topology
+        self._waiting = Waiting(run, r)
+        self._link: Link | None = None
+        self._suspect = False  # it may be an old primary, cut off: the next takeover looks for another one
+        self._forget_all()
+
+    def _forget_all(self) -> None:
+        self._window = Window()
+        self._plan: Plan | None = None
+        self._shown: deque[tuple[Cursor, Published]] = deque()  # published and not forgotten
+        self._staged: deque[Published] = deque()
+        self._last_n = 0
+        self._trimmed: tuple[int, Cursor] | None = None  # to be told: the oldest MSN, the last entry that goes
+        self._refreshed_s = monotonic_s()
+        self._began_s = 0.0
+
+    async def takeover(self, claim: Claim, floor: int, open_new: bool) -> Taken:
+        """As `Entries.takeover`."""
+        keys = self._keys
+        epoch = claim.epoch
+        words = (str(epoch.session), str(epoch.attempt), claim.session_id, claim.writer, str(claim.take))
+        taking = (
+            *_call(library.TAKEOVER, keys.log, *map(str.encode, words)),
+            *(_fence(claim), b"%d" % floor, b"%d" % open_new, b"%d" % LIVE_RUN_S),
+        )
+        reading = _call(library.READ, (keys.h, keys.c, keys.s), b"0", b"")
+        staged = (b"XRANGE", keys.g, b"-", b"+")
+        link = await self._opened()
+        answer, whole, waiting = await self._ask(link, taking, reading, staged)
+        if library.is_missing(answer):
+            await library.load(link)
+            answer, whole, waiting = await self._ask(link, taking, reading, staged)
+        try:
+            _accepted(self.run, link, answer)
+        except StaleLog:
+            self._suspect = True
+            self._topology.forget()
+            raise
+        _, n, shown, last_id, rungs = answer
+        self._learn(_accepted(self.run, link, whole), waiting)
+        self._last_n = int(n)
+        self.over = False
+        return Taken(int(n), int(shown), last_id.decode(), positions(rungs))
+
+    async def stage(self, claim: Claim, n: int, appends: Sequence[Append]) -> Staged:
+        """As `Entries.stage`. Raises ValueError for a Part without its bytes."""
+        link = self._held()
+        if not appends:
+            raise ValueError("nothing to stage")
+        for entry, data in appends:
+            if isinstance(entry, Part) and (data is None or len(data) != entry.size):
+                raise ValueError("a part is staged with its bytes, all of them")
+            if isinstance(entry, RunStart):
+                self._plan = entry.plan
+        self._began_s = monotonic_s()
+        fence, commands = _fence(claim), list[Command]()
+        for each, append in enumerate(appends, n):
+            commands += self._staging(fence, each, append)
+        replies = iter(await self._ask(link, *commands))
+        for each, (entry, data) in enumerate(appends, n):
+            if data is not None and isinstance(stored := next(replies), ServerError):
+                raise link.refused(stored)
+            answer = _accepted(self.run, link, next(replies))
+            if each == self._last_n + 1:
+                self._last_n = each
+                self._staged.append(Published(each, answer[2].decode(), entry))
+        return Staged(int(answer[1]), answer[2].decode())
+
+    async def wait(self) -> bool:
+        """As `Entries.wait`."""
+        link = self._held()
+        try:
+            return await self._waiting.wait(link)
+        except Unreachable:
+            self._lost()
+            raise
+
+    async def publish(self, claim: Claim, n: int) -> None:
+        """As `Entries.publish`."""
+        link, keys = self._held(), self._keys
+        oldest, trimmed = self._trimmed or (0, Cursor(0, ""))
+        refresh = monotonic_s() - self._refreshed_s > REFRESH_S
+        answer = await self._ask(
+            link,
+            (
+                *_call(library.PUBLISH, keys.log, _fence(claim), b"%d" % n, keys.channel, keys.staged, keys.published),
+                *(b"%d" % self._bytes_s, b"%d" % oldest, b"%d" % trimmed.n, trimmed.id.encode()),
+                *(b"%d" % LIVE_RUN_S if refresh else b"", b"%d" % ENDED_RUN_S),
+            ),
+        )
+        _accepted(self.run, link, answer[0])
+        if refresh:
+            self._refreshed_s = monotonic_s()
+        self._trimmed = None
+        while self._staged and self._staged[0].n <= n:
+            self._show(self._staged.popleft())
+        self._trim()
+        if self._began_s:
+            metrics.APPEND_S.observe(monotonic_s() - self._began_s)
+            self._began_s = 0.0
+
+    def close(self) -> None:
+        """Write no more over this connection."""
+        if self._link is not None:
+            self._link.close()
+
+    def leave(self) -> None:
+        """Write this run no more."""
+        self.close()
+        self._waiting.leave()
+
+    # What was written
+
+    @property
+    def _bytes_s(self) -> int:
+        if self._plan is None:
+            return UNPLANNED_S
+        # A segment's duration is rounded to the next second, and that is no more than the target.
+        longest = self._plan.target_duration_s * TICKS_PER_S + TICKS_PER_S // 2
+        return math.ceil(kept(self._plan, longest) / TICKS_PER_S) + PAUSED_S
+
+    def _learn(self, whole: Any, staged: Any) -> None:
+        """What there was before us."""
+        self._forget_all()
+        before = found(whole)
+        for entry in before.head:
+            self._window.show(entry)
+        for each in before.entries:
+            self._show(each)
+        self._window.oldest = before.oldest
+        self._staged.extend(published(staged))
+        starts = [each.entry for each in self._staged if isinstance(each.entry, RunStart)]
+        self._plan = starts[-1].plan if starts else self._window.plan
+        self._trim()
+
+    def _show(self, each: Published) -> None:
+        self._window.show(each.entry)
+        # Init sections are the bulk of what entries weigh, and nothing asks for them here.
+        entry = None if isinstance(each.entry, Init) else each.entry
+        self._shown.append((Cursor(each.n, each.id), Published(each.n, each.id, entry)))
+
+    def _trim(self) -> None:
+        if not self._window.trim():
+            return
+        last = None
+        while self._shown and not self._window.needs(self._shown[0][1].entry):
+            last = self._shown.popleft()[0]
+        if last is not None:
+            self._trimmed = (self._window.oldest, last)
+
+    # How it is said
+
+    def _staging(self, fence: bytes, n: int, append: Append) -> list[Command]:
+        entry, data = append
+        keys = self._keys
+        kind, rung, name = _KINDS[type(entry).__name__], b"", b""
+        place, first, then, independent, encoder = b"", b"", b"", b"", b""
+        if isinstance(entry, Part | Gap):
+            rung, encoder = entry.rung.encode(), entry.encoder.encode()
+            place = b"%d %d %d %d" % place_of(entry)
+            first, then = b"%d" % may_be_first(entry), position_text(after(entry)).encode()
+        elif isinstance(entry, Init):
+            rung = entry.rung.encode()
+        commands: list[Command] = []
+        if isinstance(entry, Part) and data is not None:
+            independent = b"%d" % entry.independent
+            name = part_name(entry.rung, entry.msn, entry.part, entry.encoder)
+            commands.append((b"SET", keys.staged + name, data, b"EX", b"%d" % self._bytes_s))
+        where = (keys.h, keys.p, keys.g, keys.s, keys.staged + name)
+        said = (fence, b"%d" % n, kind, rung, place, first, then, independent, encoder, name, entry_to_bytes(entry))
+        return [*commands, _call(library.STAGE, where, *said)]
+
+    async def _opened(self) -> Link:
+        self.used_s = monotonic_s()
+        if self._suspect:
+            self.close()
+        if self._link is None or not self._link.is_open:
+            address = await self._topology.primary(self._slot)
+            try:
+                self._link = await Link.open(address, self._topology.cell.access, CALL_S)
+            except Unreachable:
+                self._lost()
+                raise
+            self._suspect = False
+        return self._link
+
+    def _held(self) -> Link:
+        self.used_s = monotonic_s()
+        if self._link is None:
+            raise RuntimeError(f"run {self.run} was not taken over")
+        if not self._link.is_open:
+            raise Unreachable(f"{self._link.address}: the connection was lost: take over again")
+        return self._link
+
+    async def _ask(self, link: Link, *commands: Command) -> list[Any]:
+        try:
+            return await link.ask(*commands, deadline_s=CALL_S, keep_errors=True)
+        except Unreachable:
+            self._lost()
+            raise
+
+    def _lost(self) -> None:
+        _RECONNECTS.inc()
+        self._topology.forget()
+
+
+def _call(function: bytes, keys: Sequence[bytes], *args: bytes) -> tuple[bytes, ...]:
+    return (b"FCALL", function, b"%d" % len(keys), *keys, *args)
+
+
+def _fence(claim: Claim) -> bytes:
+    epoch = claim.epoch
+    return f"{epoch.session} {epoch.attempt} {claim.take} {claim.writer} {claim.session_id}".encode()
+
+
+def _accepted(run: RunId, link: Link, answer: Any) -> Any:
+    """The answer, if it says OK. Raises what else it means."""
+    if isinstance(answer, ServerError):
+        raise link.refused(answer)
+    if answer[0] != b"OK":
+        refuse(run, answer)
+    return answer
