@@ -145,7 +145,7 @@ class PlaybackLog:
             raise NoRun(run)
         window = held[self.trimmed :]
         after = Cursor(held[-1].n, held[-1].id)
-        if cursor.n >= self.trimmed and (cursor.n == 0 or held[cursor.n - 1].id == cursor.id):
+        if max(1, self.trimmed) <= cursor.n <= len(held) and held[cursor.n - 1].id == cursor.id:
             return Reading(tuple(held[cursor.n :]), after)
         newest: dict[str, Entry] = {}
         for each in held:

@@ -67,6 +67,11 @@ def error(status: int, why: str, fields: Mapping[str, str] | None = None) -> Ans
     return _answer(status, known | dict(fields or {}), f"{why}\n".encode())
 
 
+def unavailable(why: str) -> Answer:
+    """What this origin cannot do now, and another one may: no cache keeps it."""
+    return error(503, why, {"retry-after": "1", "cache-control": "no-store"})
+
+
 def preflight() -> Answer:
     """What a browser asks before a request that is not simple: everything that reads is allowed."""
     return _answer(

@@ -1,7 +1,7 @@
 """Segments and parts as viewers get them: fetched from the log once, joined, and kept for a while.
 
 Law: bounded in bytes, the longest unused leave first, and all of a run that nobody watches any more; however many ask
-for what is not here, the log is asked once.
+for what is not here, the log is asked once, and nobody waits for it longer than `FETCH_S` or because of another fetch.
 Neighbours: `livelog` has the parts, `core.hls` says which ones.
 """
 
@@ -12,8 +12,10 @@ from dataclasses import dataclass, field
 
 from headrace.core.broadcast import RunId
 from headrace.core.hls.listing import Piece, Segment, part_name
-from headrace.livelog.base import LiveLog
+from headrace.livelog.base import LiveLog, LogError, Unreachable
 from headrace.origin.metrics import CACHE_BYTES, CACHE_LOOKUPS
+
+FETCH_S = 5.0
 
 Key = tuple[RunId, str, str]
 Numbered = tuple[int, Piece]
@@ -23,11 +25,12 @@ _HIT = CACHE_LOOKUPS.labels("hit")
 
 @dataclass(slots=True)
 class _Fetch:
-    """One fetch that several requests wait for; `done` stays False when it failed."""
+    """One fetch that several requests wait for; `done` stays False when it was given up."""
 
     over: asyncio.Event = field(default_factory=asyncio.Event)
     done: bool = False
     body: bytes | None = None
+    error: LogError | None = None
 
 
 class MediaCache:
@@ -63,6 +66,13 @@ class MediaCache:
         CACHE_BYTES.set(self._kept_bytes)
 
     async def _get(self, key: Key, msn: int, pieces: Iterable[Numbered]) -> bytes | None:
+        try:
+            async with asyncio.timeout(FETCH_S):
+                return await self._kept_or_fetched(key, msn, pieces)
+        except TimeoutError:
+            raise Unreachable(f"{key[2]} cannot be fetched now") from None
+
+    async def _kept_or_fetched(self, key: Key, msn: int, pieces: Iterable[Numbered]) -> bytes | None:
         while True:
             if (body := self.kept(*key)) is not None:
                 return body
@@ -70,6 +80,8 @@ class MediaCache:
                 CACHE_LOOKUPS.labels("miss").inc()
                 return await self._fetch(key, msn, pieces)
             await fetch.over.wait()
+            if fetch.error is not None:
+                raise fetch.error
             if fetch.done:
                 CACHE_LOOKUPS.labels("shared").inc()
                 return fetch.body
@@ -79,6 +91,9 @@ class MediaCache:
         try:
             fetch.body = await self._joined(key, msn, pieces)
             fetch.done = True
+        except LogError as error:
+            fetch.error = error
+            raise
         finally:
             del self._fetches[key]
             fetch.over.set()
@@ -92,7 +107,8 @@ class MediaCache:
         for number, piece in pieces:
             if piece.gap:
                 continue
-            part = await self._log.get(run, rung, msn, number, piece.encoder)
+            name = part_name(msn, number, piece.encoder)
+            part = self._kept.get((run, rung, name)) or await self._log.get(run, rung, msn, number, piece.encoder)
             if part is None or len(part) != piece.size:
                 return None
             parts.append(part)

@@ -1,19 +1,20 @@
-"""Runs that this origin follows: the fold of each, kept at the log's head, and those who wait for it to grow.
+"""Runs that this origin follows, each kept at the log's head.
 
 Law: a run is followed once however many ask for it, from its first request until it was idle for a while. A log that
-does not answer leaves what is known standing; it is asked again with growing pauses. Every wait has a deadline, and
-all who wait are woken when the origin stops.
-Neighbours: `livelog` (readings), `core.hls.playlist` (the fold), `http` (shows pages, waits).
+does not answer, or has just lost the run, leaves what is known standing; it is asked again with growing pauses. Who
+asks for what another origin may have shown already has the log read once more. Every wait has a deadline, and all who
+wait are woken when the origin stops.
+Neighbours: `livelog` (readings), `followed` (one run), `looking` (one more reading), `http` (shows pages, waits).
 """
 
 import asyncio
 from collections.abc import Callable
 
 from headrace.core.broadcast import RunId
-from headrace.core.hls.playlist import RunModel
-from headrace.livelog.base import Cursor, LiveLog, LogError, NoRun, Reading
+from headrace.livelog.base import LiveLog, LogError, NoRun
+from headrace.origin.followed import Disagreement, FollowedRun
+from headrace.origin.looking import Looks
 from headrace.origin.metrics import LOG_ERRORS, LOG_READINGS, RUNS_FOLLOWED
-from headrace.origin.pages import Pages
 from headrace.runtime.aio.clock import monotonic_s
 from headrace.runtime.aio.tasks import spawn_isolated
 from headrace.runtime.telemetry.logs import RateLimited, logger
@@ -22,78 +23,15 @@ FIRST_READING_S = 5.0  # how long a request waits for a run's first reading
 SWEEP_S = 1.0
 FIRST_PAUSE_S = 0.1
 LONGEST_PAUSE_S = 2.0
+LOST_RUN_S = 30.0  # a log that was emptied is opened again within seconds; until then players wait, and none gives up
 
 _failing = RateLimited(logger(__name__), "the live log cannot be read")
 
 
 class Unavailable(LogError):
-    """The log did not answer in time, or the origin is not running."""
+    """The log did not answer in time, or the origin does not run, or has too much to do; the message says what."""
 
     code = "log_unavailable"
-
-
-class FollowedRun:
-    """One run's fold, and its pages as they are now."""
-
-    def __init__(self, run: RunId) -> None:
-        self.run = run
-        self.model = RunModel()
-        self.pages = Pages(self.model)
-        self.cursor = Cursor(0, "")
-        self.read = False  # a reading has been taken
-        self.over = False  # followed no longer: unknown to the log, or the origin stops
-        self.used_s = monotonic_s()
-        self._waiters: dict[str, asyncio.Event] = {}  # by rung; "" for what is no rung's own
-        self._waiting = 0
-
-    def take(self, reading: Reading) -> None:
-        """Fold a reading in. One that is whole replaces what was known: the log wins."""
-        model, version = self.model, self.model.version
-        newest = {rung: model.newest(rung) for rung in self._waiters}
-        entries = [(each.entry, each.id) for each in reading.entries if each.entry is not None]
-        if reading.whole:
-            self.model = RunModel.read(reading.head, entries)
-        else:
-            for entry, entry_id in entries:
-                self.model.apply(entry, entry_id)
-        self.model.forget(reading.oldest)
-        self.cursor = reading.cursor
-        self.read = True
-        if (self.model, self.model.version) != (model, version):
-            self.pages = Pages(self.model)
-        all_new = self.model is not model or self.model.ended
-        for rung, before in newest.items():
-            if all_new or not rung or self.model.newest(rung) != before:
-                self._wake(rung)
-
-    @property
-    def waited_for(self) -> bool:
-        """Whether somebody waits for news of it."""
-        return self._waiting > 0
-
-    def wake(self) -> None:
-        """Let all who wait look again."""
-        for rung in tuple(self._waiters):
-            self._wake(rung)
-
-    def _wake(self, rung: str) -> None:
-        self._waiters.pop(rung).set()
-
-    async def until(self, ready: Callable[[], bool], timeout_s: float, rung: str = "") -> bool:
-        """Wait for `ready` to hold; False when the time is over, or the run is.
-
-        It is asked after each reading, or only after those that bring a new part of `rung`.
-        """
-        self._waiting += 1
-        try:
-            async with asyncio.timeout(timeout_s):
-                while not (is_ready := ready()) and not self.over:
-                    await self._waiters.setdefault(rung, asyncio.Event()).wait()
-                return is_ready
-        except TimeoutError:
-            return ready()
-        finally:
-            self._waiting -= 1
 
 
 class Follower:
@@ -105,6 +43,7 @@ class Follower:
         self._on_forgotten = on_forgotten
         self._runs: dict[RunId, FollowedRun] = {}
         self._tasks: dict[RunId, asyncio.Task[None]] = {}
+        self._looks: dict[RunId, Looks] = {}
         self._group: asyncio.TaskGroup | None = None
         self._started = asyncio.Event()
         self.stopped = False
@@ -136,6 +75,11 @@ class Follower:
         """The run, read at least once. Raises NoRun where the log knows none, Unavailable."""
         return self.known(run) or await self._opened(run)
 
+    async def look_again(self, run: RunId) -> None:
+        """Have read the run's log once more; nothing, where it is not followed. Raises LogError."""
+        if looks := self._looks.get(run):
+            await looks.again()
+
     async def _opened(self, run: RunId) -> FollowedRun:
         try:
             async with asyncio.timeout(FIRST_READING_S):
@@ -154,6 +98,7 @@ class Follower:
         if self._group is None:
             raise Unavailable("the origin stops")
         followed = self._runs[run] = FollowedRun(run)
+        self._looks[run] = Looks(self._log, followed)
         self._tasks[run] = spawn_isolated(
             self._group, self._read_on(followed), f"follow {run}", lambda _: self._forget(followed)
         )
@@ -162,21 +107,29 @@ class Follower:
 
     async def _read_on(self, followed: FollowedRun) -> None:
         pause_s = FIRST_PAUSE_S
+        answered_s = monotonic_s()
         while not followed.model.ended:
             try:
                 async for reading in self._log.follow(followed.run, followed.cursor):
                     LOG_READINGS.inc()
                     followed.take(reading)
                     pause_s = FIRST_PAUSE_S
-            except NoRun:
-                self._forget(followed)
-                return
+                    answered_s = monotonic_s()
+            except NoRun as error:
+                if not followed.read or monotonic_s() - answered_s >= LOST_RUN_S:
+                    self._forget(followed)
+                    return
+                self._failed(followed, error)
             except LogError as error:
-                LOG_ERRORS.labels(error.code).inc()
-                _failing({"run": followed.run, "code": error.code, "why": str(error)})
+                self._failed(followed, error)
             if not followed.model.ended:
                 await asyncio.sleep(pause_s)
                 pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
+
+    def _failed(self, followed: FollowedRun, error: LogError) -> None:
+        followed.away = not isinstance(error, Disagreement)
+        LOG_ERRORS.labels(error.code).inc()
+        _failing({"run": followed.run, "code": error.code, "why": str(error)})
 
     def _sweep(self) -> None:
         now_s = monotonic_s()
@@ -190,6 +143,7 @@ class Follower:
         followed.wake()
         if self._runs.get(followed.run) is followed:
             del self._runs[followed.run]
+            del self._looks[followed.run]
             task = self._tasks.pop(followed.run)
             if task is not asyncio.current_task():
                 task.cancel()

@@ -19,8 +19,9 @@ from headrace.origin.answers import Headers
 from headrace.origin.blocking import Directives
 from headrace.origin.caching import MediaCache
 from headrace.origin.current import CurrentRuns
-from headrace.origin.follower import FollowedRun, Follower
-from headrace.origin.metrics import REQUESTS, SENT_BYTES
+from headrace.origin.followed import FollowedRun
+from headrace.origin.follower import Follower, Unavailable
+from headrace.origin.metrics import REQUESTS, SENT_BYTES, STALE_ANSWERS
 from headrace.origin.paths import (
     MAX_QUERY_BYTES,
     InitPath,
@@ -94,6 +95,8 @@ class OriginApp:
         try:
             request = _headers(scope)
             answer = self._at_once(method, path, request, query)
+        except Failure as failure:
+            answer = None if failure.news else failure.answer
         except Exception as error:
             answer = _failed(error, path)
         if answer is None:
@@ -130,10 +133,21 @@ class OriginApp:
 
     async def _later(self, path: Path, method: str, request: Headers, query: bytes) -> Answer:
         try:
-            answer = await self._found(path, request, query)
+            answer = await self._found_or_news(path, request, query)
         except Exception as error:
             answer = _failed(error, path)
         return _counted(path, method, answer)
+
+    async def _found_or_news(self, path: Path, request: Headers, query: bytes) -> Answer:
+        """What is here, or is after another look: another origin may have told of it before this one read of it."""
+        try:
+            return await self._found(path, request, query)
+        except Failure as failure:
+            if not failure.news or path.run is None:
+                raise
+        with self._place_to_wait():
+            await self._follower.look_again(path.run)
+        return await self._found(path, request, query)
 
     async def _found(self, path: Path, request: Headers, query: bytes) -> Answer:
         match path:
@@ -163,8 +177,9 @@ class OriginApp:
             held_s = HELD_TARGET_DURATIONS * showing.plan(followed).target_duration_s
             if await followed.until(lambda: ready() or followed.model.ended, held_s, rung):
                 return
-        why = "the origin stops" if self._follower.stopped else "what was asked for is late"
-        raise Failure(503, why, retry_after_s=1)
+        if self._follower.stopped:
+            raise Unavailable("the origin stops")
+        raise Failure(503, "what was asked for is late", retry_after_s=1)
 
     async def _multivariant(self, path: MultivariantPath, request: Headers, query: str) -> Answer:
         run = path.run or await self._current.get(path.stream)
@@ -175,6 +190,8 @@ class OriginApp:
         prefix = f"{run}/" if newest else ""
         while (page := followed.pages.multivariant(prefix, query)) is None:
             await self._listed(followed, lambda: followed.pages.multivariant(prefix, query) is not None)
+        if followed.away:
+            STALE_ANSWERS.labels(path.kind).inc()
         # The stream's own may name another run at any time.
         lifetime_s = showing.refresh_s(followed) if newest else showing.lifetime_s(followed)
         return answers.playlist(request, page, lifetime_s, unix_ms())
@@ -202,7 +219,7 @@ class OriginApp:
         if followed.model.ended:
             raise Failure(404, "the run ended before there was anything to see")
         if self._follower.stopped:
-            raise Failure(503, "the origin stops", retry_after_s=1)
+            raise Unavailable("the origin stops")
         raise Failure(404, "there is nothing to see yet", retry_after_s=showing.refresh_s(followed))
 
     async def _segment(self, path: SegmentPath, request: Headers) -> Answer:
@@ -226,7 +243,7 @@ class OriginApp:
     @contextmanager
     def _place_to_wait(self) -> Iterator[None]:
         if not self._places.take():
-            raise Failure(503, "too many requests wait already", retry_after_s=1)
+            raise Unavailable("too many requests wait already")
         try:
             yield
         finally:
@@ -243,8 +260,10 @@ def _failed(error: Exception, path: Path | None) -> Answer:
             return error.answer
         case NoRun():
             return answers.error(404, "there is no such run")
+        case Unavailable():
+            return answers.unavailable(str(error))
         case LogError():
-            return answers.error(503, "the live log does not answer", {"retry-after": "1"})
+            return answers.unavailable("the live log does not answer")
     _log.error("a request failed", exc_info=error, extra={"kind": path.kind if path else "other"})
     return answers.error(500, "the origin failed")
 

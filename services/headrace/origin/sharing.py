@@ -125,4 +125,4 @@ async def _answered(later: Later) -> Answer:
     try:
         return await later()
     except asyncio.CancelledError:  # with its group: those who wait are not in it
-        return answers.error(503, "the origin stops", {"retry-after": "1"})
+        return answers.unavailable("the origin stops")

@@ -5,12 +5,13 @@ Neighbours: `http` waits for what is not here yet, `answers` says what is.
 """
 
 from headrace.core.broadcast import Plan
-from headrace.core.hls.listing import Piece, Segment, part_name
+from headrace.core.hls.listing import Piece, Place, Segment, part_name
 from headrace.core.media import TICKS_PER_MS
 from headrace.origin import answers
 from headrace.origin.answers import Headers
 from headrace.origin.blocking import BadDirective, Directives, directives
-from headrace.origin.follower import FollowedRun
+from headrace.origin.followed import FollowedRun
+from headrace.origin.metrics import STALE_ANSWERS
 from headrace.origin.paths import InitPath, PartPath, PlaylistPath, SegmentPath, echoed
 from headrace.runtime.aio.clock import unix_ms
 from headrace.runtime.direct import Answer
@@ -19,11 +20,12 @@ LONG_TARGET_DURATIONS = 6  # lifetime of what never changes again, though one da
 
 
 class Failure(Exception):
-    """An answer that is not the one asked for."""
+    """An answer that is not the one asked for. `news`: it might be, if the log holds more than was read of it."""
 
-    def __init__(self, status: int, why: str, retry_after_s: int | None = None) -> None:
+    def __init__(self, status: int, why: str, retry_after_s: int | None = None, *, news: bool = False) -> None:
         fields = {} if retry_after_s is None else {"retry-after": str(retry_after_s)}
         self.answer = answers.error(status, why, fields)
+        self.news = news
 
 
 def playlist(followed: FollowedRun, path: PlaylistPath, request: Headers, query: bytes) -> Answer | None:
@@ -33,8 +35,10 @@ def playlist(followed: FollowedRun, path: PlaylistPath, request: Headers, query:
         return None
     if directive and not directive.shown(followed.model, path.rung):
         if directive.too_far(followed.model, path.rung, plan(followed).part_target_ms):
-            raise Failure(400, "that is too far ahead of the playlist")
+            raise Failure(400, "that is too far ahead of the playlist", news=True)
         return None
+    if followed.away:
+        STALE_ANSWERS.labels(path.kind).inc()
     page = followed.pages.media(path.rung, echoed(query))
     assert page is not None  # it is listed
     return answers.playlist(request, page, _long_s(followed) if directive else lifetime_s(followed), unix_ms())
@@ -62,7 +66,7 @@ def init(followed: FollowedRun, path: InitPath, request: Headers) -> Answer:
     """An init section. Raises Failure."""
     section = followed.model.init(path.rung, path.name)
     if section is None:
-        raise Failure(404, "there is no such init section")
+        raise Failure(404, "there is no such init section", news=not followed.model.ended)
     media_type, modified_ms = _media_type(followed, path.rung), followed.model.anchor_ms
     return answers.media(request, section.data, media_type, f'"{path.name}"', modified_ms, unix_ms())
 
@@ -71,7 +75,9 @@ def segment(followed: FollowedRun, path: SegmentPath) -> Segment:
     """The segment. Raises Failure."""
     found = followed.model.segment(path.rung, path.msn)
     if found is None or found.name != path.name:
-        raise Failure(404, "there is no such segment")
+        raise Failure(
+            404, "there is no such segment", news=found is None and _ahead(followed, path.rung, Place(path.msn + 1, 0))
+        )
     if found.gap:
         raise Failure(404, "this segment is a gap")
     return found
@@ -86,7 +92,7 @@ def part(followed: FollowedRun, path: PartPath) -> Piece:
     """The part. Raises Failure."""
     found = followed.model.part(path.rung, path.msn, path.part)
     if found is None or part_name(path.msn, path.part, found.encoder) != path.name:
-        raise Failure(404, "there is no such part")
+        raise Failure(404, "there is no such part", news=_ahead(followed, path.rung, Place(path.msn, path.part)))
     if found.gap:
         raise Failure(404, "this part is a gap")
     return found
@@ -117,6 +123,12 @@ def lifetime_s(followed: FollowedRun) -> int:
 
 def _long_s(followed: FollowedRun) -> int:
     return LONG_TARGET_DURATIONS * plan(followed).target_duration_s
+
+
+def _ahead(followed: FollowedRun, rung: str, place: Place) -> bool:
+    """Whether what comes before `place` was not all read yet."""
+    model = followed.model
+    return not model.ended and (model.plan is None or (rung in model.rungs and place > model.newest(rung)))
 
 
 def _media_type(followed: FollowedRun, rung: str) -> str:

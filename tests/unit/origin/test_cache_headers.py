@@ -92,9 +92,19 @@ async def test_every_failure_lives_a_second(
         reply = await ask(origin.http_app, url, headers)
         assert (reply.status, lifetime(reply)) == (status, "1"), url
         assert ("retry-after" in reply.headers) == (status == 503), url
+
+
+async def test_what_this_origin_alone_cannot_do_now_is_kept_by_no_cache(live: PlaybackLog, origin: Service) -> None:
+    url = await listed(origin, "audio", 2)
     live.failures.append(LogError("down"))
-    reply = await ask(origin.http_app, await listed(origin, "audio", 2))
-    assert (reply.status, lifetime(reply), reply.headers["retry-after"]) == (503, "1", "1")
+    replies = [await ask(origin.http_app, url)]
+    async with asyncio.timeout(2), asyncio.TaskGroup() as group:
+        waiting = [await held(group, origin.http_app, f"{AUDIO}?_HLS_msn=3&x={n}") for n in range(3)]
+        replies.append(await ask(origin.http_app, f"{AUDIO}?_HLS_msn=3"))
+        origin.stop()
+        replies += [await task for task in waiting]
+    for reply in replies:
+        assert (reply.status, reply.headers["cache-control"], reply.headers["retry-after"]) == (503, "no-store", "1")
 
 
 async def test_what_ended_changes_no_more(live: PlaybackLog, origin: Service) -> None:

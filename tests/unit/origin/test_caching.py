@@ -11,7 +11,9 @@ from headrace.core.broadcast import RunId
 from headrace.core.hls.listing import Segment
 from headrace.core.hls.playlist import RunModel
 from headrace.livelog.base import LiveLog, LogError
+from headrace.origin import caching
 from headrace.origin.caching import MediaCache
+from tests.support.asgi import settle
 from tests.support.runs import PlaybackLog, chained, part_bytes, parts_of, plan_of, start_of, whole_run
 
 RUN = RunId("r1")
@@ -108,13 +110,55 @@ async def test_bytes_of_another_size_than_published_are_not_served(log: Playback
     assert await cache_over(log).segment(RUN, "audio", shorter) is None
 
 
-async def test_a_part_is_its_own_bytes_and_cached_beside_its_segment(log: PlaybackLog, segments: list[Segment]) -> None:
+async def test_a_part_is_its_own_bytes_and_serves_its_segment_too(log: PlaybackLog, segments: list[Segment]) -> None:
     cache, piece = cache_over(log), segments[1].pieces[2]
     for _ in range(2):
         assert await cache.part(RUN, "audio", 1, 2, piece) == part_bytes("audio", 1, 2)
     assert log.calls["get"] == 1
-    assert await cache.segment(RUN, "audio", segments[1]) != part_bytes("audio", 1, 2)
-    assert log.calls["get"] == 7
+    body = await cache.segment(RUN, "audio", segments[1])
+    assert body == b"".join(part_bytes("audio", 1, part) for part in range(6))
+    assert log.calls["get"] == 6
+
+
+async def test_who_waits_for_a_fetch_that_the_log_refused_is_refused_as_well(segments: list[Segment]) -> None:
+    cache = cache_over(log := SlowLog())
+    async with asyncio.TaskGroup() as group:
+        asked = [group.create_task(refused(cache, segments[0], "down")) for _ in range(20)]
+    assert all(task.result() for task in asked)
+    assert log.calls["get"] == 1
+
+
+async def refused(cache: MediaCache, segment: Segment, rung: str = "audio") -> bool:
+    try:
+        await cache.segment(RUN, rung, segment)
+    except LogError:
+        return True
+    return False
+
+
+class SlowLog(PlaybackLog):
+    """It never answers for the rung `slow`, and refuses what is asked for of the rung `down`."""
+
+    async def get(self, run: RunId, rung: str, msn: int, part: int, encoder: str) -> bytes | None:
+        if rung == "slow":
+            await asyncio.Event().wait()
+        if rung == "down":
+            await self.fail(LogError("down"))
+            await asyncio.sleep(0)
+        return await super().get(run, rung, msn, part, encoder)
+
+
+async def test_a_fetch_that_hangs_ends_with_its_deadline_and_holds_no_other(
+    segments: list[Segment], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(caching, "FETCH_S", 0.05)
+    cache = cache_over(SlowLog())
+    async with asyncio.timeout(2), asyncio.TaskGroup() as group:
+        slow = [group.create_task(refused(cache, segments[0], "slow")) for _ in range(3)]
+        await settle()
+        assert await cache.segment(RUN, "audio", segments[0]) is not None
+        assert not any(task.done() for task in slow)
+    assert all(task.result() for task in slow)
 
 
 async def test_parts_and_segments_share_one_bound(log: PlaybackLog, segments: list[Segment]) -> None:

@@ -7,11 +7,12 @@ from typing import cast
 import pytest
 
 from headrace.core.broadcast import End, RunId
-from headrace.livelog.base import Cursor, LiveLog, LogError, NoRun
+from headrace.livelog.base import LiveLog, LogError, NoRun
 from headrace.origin import follower as module
-from headrace.origin.follower import FollowedRun, Follower, Unavailable
+from headrace.origin.followed import FollowedRun
+from headrace.origin.follower import Follower, Unavailable
 from tests.support.asgi import settle
-from tests.support.runs import PlaybackLog, parts_of, plan_of, whole_run
+from tests.support.runs import PlaybackLog, parts_of, plan_of, start_of, whole_run
 
 PLAN = plan_of(window_s=20)
 RUN = RunId("r1")
@@ -99,19 +100,6 @@ async def test_a_log_that_fails_is_read_again_from_where_it_was(
     assert await followed.until(lambda: last_msn(followed) == 3, 1)
     assert followed.model is model
     assert log.calls["follow"] == 2
-
-
-async def test_a_reading_of_the_whole_window_replaces_what_was_known(log: PlaybackLog, follower: Follower) -> None:
-    await log.append(RUN, *whole_run(PLAN, 20))
-    followed = await follower.get(RUN)
-    before = followed.pages.media("audio", "")
-    log.trimmed = 11 * 6 * len(PLAN.rung_names)  # far beyond the cursor that the next reading starts from
-    followed.take(await log.read(RUN, Cursor(3, "elsewhere")))
-    after = followed.pages.media("audio", "")
-    assert before is not None
-    assert after is not None
-    assert after.plain.split(b"\n")[-4:] == before.plain.split(b"\n")[-4:]
-    assert after.plain != before.plain
 
 
 async def test_a_bug_in_one_run_leaves_the_others_alone(log: PlaybackLog, follower: Follower) -> None:
@@ -205,15 +193,39 @@ async def test_a_wait_that_is_given_up_is_forgotten_with_the_run(
     assert followed.over
 
 
-async def test_who_waits_for_a_rung_looks_again_when_the_log_replaces_everything(
-    log: PlaybackLog, follower: Follower
+async def test_a_run_that_the_log_lost_is_shown_until_it_is_there_again(
+    log: PlaybackLog, follower: Follower, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    await log.append(RUN, *whole_run(PLAN, 3))
+    monkeypatch.setattr(module, "FIRST_PAUSE_S", 0.001)
+    await log.append(RUN, *whole_run(PLAN, 8))
     followed = await follower.get(RUN)
-    before = followed.model
+    del log.runs[RUN]
+    await log.fail(NoRun("emptied"))
+    await settle()
+    assert followed.away
+    assert last_msn(followed) == 7
+    assert await follower.get(RUN) is followed
     async with asyncio.timeout(2), asyncio.TaskGroup() as group:
-        waiting = group.create_task(followed.until(lambda: followed.model is not before, 1, "audio"))
-        await settle()
-        followed.take(await log.read(RUN, Cursor(3, "elsewhere")))
-        await settle()
-        assert waiting.done()
+        waiting = group.create_task(followed.until(lambda: bool(followed.model.segment("audio", 100)), 1, "audio"))
+        opened = [*start_of(PLAN), *(e for rung in PLAN.rung_names for e in parts_of(PLAN, rung, 100, encoder="e2"))]
+        await log.append(RUN, *opened)
+        assert await waiting
+    assert not followed.away
+    listing = followed.model.playlist("audio")
+    assert listing is not None
+    assert [segment.msn for segment in listing.segments] == [100]
+
+
+async def test_a_run_that_the_log_does_not_find_again_is_forgotten(
+    log: PlaybackLog, follower: Follower, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "FIRST_PAUSE_S", 0.001)
+    monkeypatch.setattr(module, "LOST_RUN_S", 0.0)
+    await log.append(RUN, *whole_run(PLAN, 8))
+    followed = await follower.get(RUN)
+    del log.runs[RUN]
+    await log.fail(NoRun("emptied"))
+    await settle()
+    assert followed.over
+    with pytest.raises(NoRun):
+        await follower.get(RUN)

@@ -59,7 +59,7 @@ async def test_what_is_here_is_answered_at_once_as_by_asgi(live: PlaybackLog, or
     listed = (await ask(origin.http_app, LIST)).body.decode().split("\n")
     segment = next(line for line in listed if line.endswith(".m4s"))
     part = next(line.split('"')[1] for line in listed if line.startswith("#EXT-X-PART:"))
-    for name in (segment, part, "index.m3u8", "init-00000000.mp4"):
+    for name in (segment, part, "index.m3u8", "nothing.m4s"):
         reply = await ask(origin.http_app, f"{BASE}/audio/{name}", method=method)  # brings media into the cache
         answer = direct(origin, f"{BASE}/audio/{name}", method=method)
         assert isinstance(answer, Answer), name

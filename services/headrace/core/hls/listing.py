@@ -111,7 +111,8 @@ class MediaPlaylist:
 
     `anchor_ms` is the Unix time in milliseconds at timeline 0. `independent`: every segment starts with a keyframe.
     `hint` names the file of the next part and `init_hint` that of its init section if it is another one; both are ""
-    where there is none. `others`: the newest part of each other rendition.
+    where there is none. `others`: the newest part of each other rendition. `trimmed`: the log forgot what came right
+    before the first segment, and with it how a missing part at its beginning was called.
     """
 
     rung: str
@@ -126,6 +127,7 @@ class MediaPlaylist:
     hint: str
     init_hint: str
     others: tuple[tuple[str, Place], ...]
+    trimmed: bool
 
     @property
     def media_sequence(self) -> int:
@@ -145,7 +147,8 @@ class MediaPlaylist:
     @property
     def parts_from(self) -> int:
         """Segments that start at or after this tick list their parts: three target durations (RFC 8216bis §6.2.2)."""
-        return self.end - PARTS_TARGET_DURATIONS * self.target_duration_s * TICKS_PER_S
+        recent = self.end - PARTS_TARGET_DURATIONS * self.target_duration_s * TICKS_PER_S
+        return max(recent, self.segments[0].end) if self.trimmed else recent
 
     def lines(self) -> Iterator[tuple[Segment, bool, bool]]:
         """Each segment, whether a DISCONTINUITY stands before it, and whether a MAP does."""

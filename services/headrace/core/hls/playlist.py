@@ -1,10 +1,11 @@
 """A run's log entries, folded into the playlists of all its renditions.
 
 Law: a pure function of the entries: equal entries give equal playlists on every origin, wherever its reading began,
-as long as the log still holds the window. Nothing is listed before one segment is whole in all renditions; from then on
-each lists a part, and a segment with its last part, as soon as it is published. Segments leave all renditions in the
-same step: while what stays is at least the plan's window, three target durations, and six segments long. They linger
-four target durations longer, unlisted, for players that still ask; those that the log had no room for leave at once.
+as long as the log still holds the window, and says what else it has forgotten. Nothing is listed before one segment is
+whole in all renditions; from then on each lists a part, and a segment with its last part, as soon as it is published.
+Segments leave all renditions in the same step: while what stays is at least the plan's window, three target durations,
+and six segments long. They linger four target durations longer, unlisted, for players that still ask; those that the
+log had no room for leave at once.
 Source: RFC 8216bis §6.2.1, §6.2.2; Apple's authoring specification 8.11, 8.15. Neighbours: `rendition` is one rung's
 share, `listing` has the values, `render` the text.
 """
@@ -32,18 +33,22 @@ class RunModel:
         self._renditions: dict[str, Rendition] = {}
         self._first: int | None = None  # MSN of the first listed segment, in every rendition
         self._last = 0
+        self._floor = 0  # no segment below this MSN is listed any more
 
     @classmethod
     def read(cls, head: Iterable[Entry], entries: Sequence[tuple[Entry, str]]) -> "RunModel":
         """The model after `entries`, (entry, chained id) each, of a log whose beginning may be trimmed away.
 
-        `head` is the run's RunStart and each rung's newest Init, which is not that of older segments if it changed.
+        `head` is the run's RunStart and each rung's Inits in order: the first is that of the oldest segments.
         """
         model = cls()
+        begun: set[str] = set()
         for entry in head:
-            start = _init_at_start(entry, entries) if isinstance(entry, Init) else entry
-            if start is not None:
-                model.apply(start, "")
+            if isinstance(entry, Init):
+                if entry.rung in begun:
+                    continue
+                begun.add(entry.rung)
+            model.apply(entry, "")
         for entry, entry_id in entries:
             model.apply(entry, entry_id)
         return model
@@ -67,13 +72,19 @@ class RunModel:
                     rendition.close()
 
     def forget(self, below_msn: int) -> None:
-        """The log has no segment below an MSN any more: none is listed, though its time has not come."""
+        """No segment below this MSN is listed any more, though its time has not come: the log has it no longer."""
+        self._floor = max(self._floor, below_msn)
         if self._first is None or below_msn <= self._first:
             return
         self._first = min(below_msn, self._last)
         self.version += 1
         for rendition in self._renditions.values():
             rendition.forget(self._first, rendition.segments[-1].end)
+
+    @property
+    def first_msn(self) -> int:
+        """MSN of the first listed segment; 0 where nothing is listed."""
+        return self._first or 0
 
     @property
     def rungs(self) -> tuple[str, ...]:
@@ -110,6 +121,7 @@ class RunModel:
             hint="" if self.ended else rendition.hint,
             init_hint="" if self.ended else rendition.init_hint,
             others=tuple((name, newest) for name, newest in listed.items() if name != rung),
+            trimmed=0 < self._floor == segments[0].msn,
         )
 
     def newest(self, rung: str) -> Place:
@@ -165,7 +177,7 @@ class RunModel:
     def _listed(self, rendition: Rendition) -> tuple[Segment, ...]:
         if not self._lists(rendition):
             return ()
-        first = rendition.first_msn if self._first is None else self._first
+        first = self._floor if self._first is None else self._first
         return rendition.between(first, rendition.last_msn)
 
     def _advance(self) -> None:
@@ -173,7 +185,7 @@ class RunModel:
         renditions = tuple(self._renditions.values())
         if self.plan is None or not all(rendition.segments for rendition in renditions):
             return
-        oldest = max(rendition.first_msn for rendition in renditions)
+        oldest = max(self._floor, *(rendition.first_msn for rendition in renditions))
         last = min(rendition.last_msn for rendition in renditions)
         if last < oldest or (self._first is not None and last == self._last):
             return
@@ -192,22 +204,3 @@ class RunModel:
 def _init_section(init: Init) -> InitSection:
     name = init_name(init.data)
     return InitSection(name, init.data, init.codecs, init.width, init.height, init.frame_rate, init.channels)
-
-
-def _init_at_start(newest: Init, entries: Sequence[tuple[Entry, str]]) -> Init | None:
-    """The init of the rung's first segments in `entries`, or None where trimming took it.
-
-    An init that differs comes with a discontinuity; so the first one in sight was valid before it too, unless the
-    discontinuity number moved there.
-    """
-    first: Init | None = None
-    before: int | None = None
-    for entry, _ in entries:
-        match entry:
-            case Init(rung=newest.rung) if first is None:
-                first = entry
-            case Part(rung=newest.rung) | Gap(rung=newest.rung):
-                if first is not None:
-                    return first if before in (None, entry.discontinuity) else None
-                before = entry.discontinuity
-    return newest if first is None else None

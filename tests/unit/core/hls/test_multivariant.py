@@ -147,7 +147,7 @@ def playlist_of_sizes(sizes: list[tuple[int, int]], target_s: int = 2) -> MediaP
         segments.append(Segment(msn, (piece,), 0, init, "0" * 40))
         at += ticks
     return MediaPlaylist(
-        "source", tuple(segments), None, target_s, 344, 1032, 0, False, False, hint="", init_hint="", others=()
+        "source", tuple(segments), None, target_s, 344, 1032, 0, False, False, "", "", others=(), trimmed=False
     )
 
 

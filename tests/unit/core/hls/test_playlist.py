@@ -307,11 +307,8 @@ def test_a_log_that_starts_anew_later_in_the_run_drops_what_came_before_it(anew:
 
 def trimmed(recorded: Recorded, keep: int) -> tuple[list[Entry], Recorded]:
     """Head and window of a log that kept its last `keep` entries."""
-    head: dict[str, Entry] = {}
-    for entry, _ in recorded:
-        if isinstance(entry, Init):
-            head[entry.rung] = entry
-    return [recorded[0][0], *head.values()], recorded[-keep:]
+    opening, newest = ({e.rung: e for e, _ in read if isinstance(e, Init)} for read in (recorded[:-keep], recorded))
+    return [recorded[0][0], *opening.values(), *newest.values()], recorded[-keep:]
 
 
 @pytest.mark.parametrize("profile", ["auto", "passthrough", "source+auto"])
@@ -349,7 +346,22 @@ def test_a_window_that_ends_with_a_new_init_does_not_give_it_to_what_came_before
     plan = plan_of(window_s=20)
     recorded = chained([*whole_run(plan, 12), *(init_of(plan, rung, "other build") for rung in plan.rung_names)])
     part = RunModel.read(*trimmed(recorded, 8 * 6 * len(plan.rung_names)))
-    assert part.playlist("audio") is None
+    listing = read(part, "audio")
+    assert {segment.map for segment in listing.segments} == {read(folded(whole_run(plan, 1)), "audio").segments[0].map}
+    assert listing.init_hint not in ("", listing.segments[0].map)
+
+
+def test_a_segment_that_the_log_shrank_to_does_not_name_parts_that_only_some_can_name() -> None:
+    plan = replace(plan_of("passthrough", audio=False, window_s=20), target_duration_s=10)
+    entries = start_of(plan)
+    for msn in range(9):
+        entries += parts_of(plan, "source", msn, gaps=(0,) if msn == 3 else (), independent=(1,))
+    recorded = chained(entries)
+    warm, cold = RunModel.read([], recorded), RunModel.read(*trimmed(recorded, 6 * 6))
+    for model in (warm, cold):
+        model.forget(3)
+    assert texts(warm) == texts(cold)
+    assert {part.msn for part in read(warm, "source").parts} == {4, 5, 6, 7, 8}
 
 
 def test_a_trimmed_log_keeps_old_segments_where_the_same_init_came_again() -> None:

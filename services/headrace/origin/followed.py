@@ -1,0 +1,128 @@
+"""One run as this origin knows it: the fold of what it read, its pages, and those who wait for it to grow.
+
+Law: every entry is folded in once, in order and with none left out, whoever read it. A log that became shorter and is
+otherwise equal changes nothing; one that differs replaces everything: the log wins. Even then no playlist goes back
+behind the segment that it began with.
+Neighbours: `follower` reads the log, `core.hls.playlist` is the fold.
+"""
+
+import asyncio
+from collections.abc import Callable
+
+from headrace.core.broadcast import Entry, Part, RunId
+from headrace.core.hls.playlist import RunModel
+from headrace.core.hls.render import date_ms
+from headrace.livelog.base import Cursor, LogError, Published, Reading
+from headrace.origin.metrics import PART_AGE, UNKNOWN_ENTRIES
+from headrace.origin.pages import Pages
+from headrace.runtime.aio.clock import monotonic_s, unix_ms
+
+IDS_KEPT = 4096  # minutes of entries: a log that lost its newest ones lost the last seconds of them
+
+_START = Cursor(0, "")
+
+
+class Disagreement(LogError):
+    """A reading does not go on where the one before it ended: the next one must be whole."""
+
+    code = "log_disagreement"
+
+
+class FollowedRun:
+    """One run's fold, and its pages as they are now."""
+
+    def __init__(self, run: RunId) -> None:
+        self.run = run
+        self.model = RunModel()
+        self.pages = Pages(self.model)
+        self.cursor = _START
+        self.read = False  # a reading has been taken
+        self.away = False  # the log did not answer when it was asked last
+        self.over = False  # followed no longer: unknown to the log, or the origin stops
+        self.used_s = monotonic_s()
+        self._ids: dict[int, str] = {}  # the newest entries' chained ids, by their integers
+        self._waiters: dict[str, asyncio.Event] = {}  # by rung; "" for what is no rung's own
+        self._waiting = 0
+
+    def take(self, reading: Reading) -> None:
+        """Fold a reading in. Raises Disagreement, and then knows what it knew; the next one is to be whole."""
+        model, version = self.model, self.model.version
+        newest = {rung: model.newest(rung) for rung in self._waiters}
+        if reading.whole:
+            self._take_whole(reading)
+        else:
+            self._take_more(reading)
+        self.model.forget(reading.oldest)
+        self.read = True
+        self.away = False
+        if (self.model, self.model.version) != (model, version):
+            self.pages = Pages(self.model)
+        all_new = self.model is not model or self.model.ended
+        for rung, before in newest.items():
+            if all_new or not rung or self.model.newest(rung) != before:
+                self._wake(rung)
+
+    @property
+    def waited_for(self) -> bool:
+        """Whether somebody waits for news of it."""
+        return self._waiting > 0
+
+    def wake(self) -> None:
+        """Let all who wait look again."""
+        for rung in tuple(self._waiters):
+            self._wake(rung)
+
+    async def until(self, ready: Callable[[], bool], timeout_s: float, rung: str = "") -> bool:
+        """Wait for `ready` to hold; False when the time is over, or the run is.
+
+        It is asked after each reading, or only after those that bring a new part of `rung`.
+        """
+        self._waiting += 1
+        try:
+            async with asyncio.timeout(timeout_s):
+                while not (is_ready := ready()) and not self.over:
+                    await self._waiters.setdefault(rung, asyncio.Event()).wait()
+                return is_ready
+        except TimeoutError:
+            return ready()
+        finally:
+            self._waiting -= 1
+
+    def _take_whole(self, reading: Reading) -> None:
+        if self.read and (reading.cursor == _START or self._knows(reading.cursor)):
+            return  # nothing was taken back of what it has, it only lost the newest: they may come again
+        self._ids.clear()
+        first = self.model.first_msn
+        self.model = RunModel.read(reading.head, self._told(reading.entries))
+        self.model.forget(first)
+        self.cursor = reading.cursor
+
+    def _take_more(self, reading: Reading) -> None:
+        known = [each for each in reading.entries if each.n <= self.cursor.n]
+        new = reading.entries[len(known) :]
+        goes_on = (new[0].n == self.cursor.n + 1) if new else True
+        before = Cursor(known[-1].n, known[-1].id) if known else None
+        if not goes_on or (before and not self._knows(before)):
+            self.cursor = _START
+            raise Disagreement(f"run {self.run}: a reading does not fit to what was read before it")
+        for entry, entry_id in self._told(new):
+            self.model.apply(entry, entry_id)
+            if isinstance(entry, Part):
+                PART_AGE.observe(max(0, unix_ms() - date_ms(self.model.anchor_ms, entry.end)) / 1000)
+        if new:
+            self.cursor = reading.cursor
+
+    def _told(self, entries: tuple[Published, ...]) -> list[tuple[Entry, str]]:
+        """Entries and their ids, without those that this version does not know; all are remembered."""
+        self._ids.update((each.n, each.id) for each in entries)
+        while len(self._ids) > IDS_KEPT:
+            del self._ids[next(iter(self._ids))]
+        told = [(each.entry, each.id) for each in entries if each.entry is not None]
+        UNKNOWN_ENTRIES.inc(len(entries) - len(told))
+        return told
+
+    def _knows(self, cursor: Cursor) -> bool:
+        return self._ids.get(cursor.n) == cursor.id
+
+    def _wake(self, rung: str) -> None:
+        self._waiters.pop(rung).set()
