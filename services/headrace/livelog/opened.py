@@ -10,7 +10,9 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from headrace.core.broadcast import StreamId
+from headrace.livelog import connect
 from headrace.livelog.base import LiveLog, LogError
+from headrace.livelog.settings import LogSettings
 from headrace.runtime.aio.tasks import beside
 
 ASK_EVERY_S = 1.0
@@ -22,10 +24,8 @@ class OpenedLog:
 
     def __init__(self, given: LiveLog | None) -> None:
         """Raises BadSetting."""
-        if given is None:
-            raise NotImplementedError
-        self.log = given
-        self._is_own = False
+        self.log = connect(LogSettings()) if given is None else given
+        self._is_own = given is None
         self.answers = self.has_answered = not self._is_own
 
     @asynccontextmanager

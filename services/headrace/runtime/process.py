@@ -68,9 +68,10 @@ def run_process(name: str, load: Load) -> NoReturn:
     except HeadraceError as error:
         _exit(name, str(error), FAILED_EXIT)
     except ModuleNotFoundError as error:
-        if (error.name or "headrace").partition(".")[0] == "headrace":
+        package = (error.name or "headrace").partition(".")[0]
+        if package == "headrace":
             raise
-        _exit(name, f"{error.name} is missing: pip install 'headrace[{name}]'", FAILED_EXIT)
+        _exit(name, f"{package} is missing: pip install 'headrace[{name}]'", FAILED_EXIT)
     sys.exit(0)
 
 
