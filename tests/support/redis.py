@@ -10,6 +10,7 @@ import socket
 import tempfile
 from collections.abc import AsyncIterator, Iterator
 from contextlib import ExitStack, asynccontextmanager, suppress
+from functools import partial
 from typing import Any
 
 import redis
@@ -257,7 +258,7 @@ class Cluster:
                 first.ask("CLUSTER", "MEET", "127.0.0.1", node.port, int(node.settings["cluster-port"]))
         names = [node.ask("CLUSTER", "MYID") for node in self.nodes]
         for index, node in enumerate(self.nodes[SHARDS:]):
-            eventually("nodes that know each other", lambda node=node: _knows(node, names[index]), START_S)
+            eventually("nodes that know each other", partial(_knows, node, names[index]), START_S)
             node.ask("CLUSTER", "REPLICATE", names[index])
         eventually("a whole cluster", self.whole, FAILOVER_S)
 
