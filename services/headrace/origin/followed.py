@@ -18,6 +18,7 @@ from headrace.origin.pages import Pages
 from headrace.runtime.aio.clock import monotonic_s, unix_ms
 
 IDS_KEPT = 4096  # minutes of entries: a log that lost its newest ones lost the last seconds of them
+SEGMENT_TARGET_DURATIONS = 1.5  # in which a new segment appears (RFC 8216bis §6.2.1)
 
 _START = Cursor(0, "")
 
@@ -37,9 +38,8 @@ class FollowedRun:
         self.pages = Pages(self.model)
         self.cursor = _START
         self.read = False  # a reading has been taken
-        self.away = False  # the log did not answer when it was asked last
         self.over = False  # followed no longer: unknown to the log, or the origin stops
-        self.used_s = monotonic_s()
+        self.used_s = self._read_s = monotonic_s()
         self._ids: dict[int, str] = {}  # the newest entries' chained ids, by their integers
         self._waiters: dict[str, asyncio.Event] = {}  # by rung; "" for what is no rung's own
         self._waiting = 0
@@ -54,13 +54,21 @@ class FollowedRun:
             self._take_more(reading)
         self.model.forget(reading.oldest)
         self.read = True
-        self.away = False
+        self._read_s = monotonic_s()
         if (self.model, self.model.version) != (model, version):
             self.pages = Pages(self.model)
         all_new = self.model is not model or self.model.ended
         for rung, before in newest.items():
             if all_new or not rung or self.model.newest(rung) != before:
                 self._wake(rung)
+
+    @property
+    def stale(self) -> bool:
+        """Whether something new of it should have been read by now, one segment at least."""
+        plan = self.model.plan
+        if plan is None or self.model.ended:
+            return False
+        return monotonic_s() - self._read_s > SEGMENT_TARGET_DURATIONS * plan.target_duration_s
 
     @property
     def waited_for(self) -> bool:

@@ -12,7 +12,7 @@ from collections.abc import Callable
 
 from headrace.core.broadcast import RunId
 from headrace.livelog.base import LiveLog, LogError, NoRun
-from headrace.origin.followed import Disagreement, FollowedRun
+from headrace.origin.followed import FollowedRun
 from headrace.origin.looking import Looks
 from headrace.origin.metrics import LOG_ERRORS, LOG_READINGS, RUNS_FOLLOWED
 from headrace.runtime.aio.clock import monotonic_s
@@ -106,30 +106,24 @@ class Follower:
         return followed
 
     async def _read_on(self, followed: FollowedRun) -> None:
-        pause_s = FIRST_PAUSE_S
-        answered_s = monotonic_s()
+        pause_s, lost_s = FIRST_PAUSE_S, 0.0
         while not followed.model.ended:
             try:
                 async for reading in self._log.follow(followed.run, followed.cursor):
                     LOG_READINGS.inc()
                     followed.take(reading)
-                    pause_s = FIRST_PAUSE_S
-                    answered_s = monotonic_s()
+                    pause_s, lost_s = FIRST_PAUSE_S, 0.0
             except NoRun as error:
-                if not followed.read or monotonic_s() - answered_s >= LOST_RUN_S:
+                lost_s = lost_s or monotonic_s()
+                if not followed.read or monotonic_s() - lost_s >= LOST_RUN_S:
                     self._forget(followed)
                     return
-                self._failed(followed, error)
+                _failed(followed, error)
             except LogError as error:
-                self._failed(followed, error)
+                _failed(followed, error)
             if not followed.model.ended:
                 await asyncio.sleep(pause_s)
                 pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
-
-    def _failed(self, followed: FollowedRun, error: LogError) -> None:
-        followed.away = not isinstance(error, Disagreement)
-        LOG_ERRORS.labels(error.code).inc()
-        _failing({"run": followed.run, "code": error.code, "why": str(error)})
 
     def _sweep(self) -> None:
         now_s = monotonic_s()
@@ -149,3 +143,8 @@ class Follower:
                 task.cancel()
             self._on_forgotten(followed.run)
         RUNS_FOLLOWED.set(len(self._runs))
+
+
+def _failed(followed: FollowedRun, error: LogError) -> None:
+    LOG_ERRORS.labels(error.code).inc()
+    _failing({"run": followed.run, "code": error.code, "why": str(error)})

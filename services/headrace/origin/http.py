@@ -190,7 +190,7 @@ class OriginApp:
         prefix = f"{run}/" if newest else ""
         while (page := followed.pages.multivariant(prefix, query)) is None:
             await self._listed(followed, lambda: followed.pages.multivariant(prefix, query) is not None)
-        if followed.away:
+        if followed.stale:
             STALE_ANSWERS.labels(path.kind).inc()
         # The stream's own may name another run at any time.
         lifetime_s = showing.refresh_s(followed) if newest else showing.lifetime_s(followed)

@@ -19,7 +19,9 @@ PART_AGE = Histogram(
     buckets=(0.05, 0.1, 0.2, 0.3, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0, 5.0, 10.0),
 )
 STALE_ANSWERS = Counter(
-    "headrace_origin_stale_answers_total", "Answers made from what was known, while the log did not answer.", ["kind"]
+    "headrace_origin_stale_answers_total",
+    "Answers from what was known: playlists of live runs that should have grown, and newest runs not looked up.",
+    ["kind"],
 )
 RUNS_FOLLOWED = Gauge("headrace_origin_runs_followed", "Runs that are being followed.")
 CACHE_LOOKUPS = Counter("headrace_origin_media_lookups_total", "Segments and parts looked up in the cache.", ["result"])

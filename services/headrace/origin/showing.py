@@ -37,7 +37,7 @@ def playlist(followed: FollowedRun, path: PlaylistPath, request: Headers, query:
         if directive.too_far(followed.model, path.rung, plan(followed).part_target_ms):
             raise Failure(400, "that is too far ahead of the playlist", news=True)
         return None
-    if followed.away:
+    if followed.stale:
         STALE_ANSWERS.labels(path.kind).inc()
     page = followed.pages.media(path.rung, echoed(query))
     assert page is not None  # it is listed

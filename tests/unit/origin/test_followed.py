@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 from prometheus_client import REGISTRY
 
-from headrace.core.broadcast import Entry, Init, RunId, RunStart
+from headrace.core.broadcast import End, Entry, Init, RunId, RunStart
 from headrace.livelog.base import Cursor, Published, Reading
 from headrace.origin import followed as module
 from headrace.origin.followed import Disagreement, FollowedRun
@@ -175,3 +175,18 @@ def test_only_the_newest_ids_are_remembered(monkeypatch: pytest.MonkeyPatch) -> 
     assert text(followed) == EXPECTED
     followed.take(whole(LOG[:-10]))
     assert text(followed) != EXPECTED
+
+
+def test_a_live_run_is_stale_when_its_next_segment_is_late(monkeypatch: pytest.MonkeyPatch) -> None:
+    now_s = [1000.0]
+    monkeypatch.setattr(module, "monotonic_s", lambda: now_s[0])
+    followed = after(whole(LOG[:-1]))
+    now_s[0] += 1.5 * PLAN.target_duration_s
+    assert not followed.stale
+    now_s[0] += 0.001
+    assert followed.stale
+    followed.take(more(LOG[-1:]))
+    assert not followed.stale
+    followed.take(more([Published(LOG[-1].n + 1, "last", End(0))]))
+    now_s[0] += 600
+    assert not followed.stale
