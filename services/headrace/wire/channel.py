@@ -26,6 +26,8 @@ _COMMON = (
     ("grpc.max_send_message_length", MAX_MESSAGE_BYTES),
     ("grpc.keepalive_time_ms", KEEPALIVE_S * 1000),
     ("grpc.keepalive_timeout_ms", SILENCE_S * 1000),
+    # What counts for a ping on its way, by default for a minute, whatever keepalive was told.
+    ("grpc.http2.ping_timeout_ms", SILENCE_S * 1000),
     # A call without media is alive as well, so pings need no data in between.
     ("grpc.http2.max_pings_without_data", 0),
 )

@@ -48,6 +48,11 @@ class Replica:
             self._channel = open_channel(self.target)
         return self._channel
 
+    @property
+    def open(self) -> bool:
+        """Whether it has a channel."""
+        return self._channel is not None
+
     async def close(self) -> None:
         """Its calls are cancelled."""
         if self._channel is not None:
@@ -145,7 +150,7 @@ class Replicas:
                     found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
             except (OSError, UnicodeError, TimeoutError) as error:
                 # Those that were there yesterday are a better guess than none.
-                _unresolved({"name": host, "why": str(error) or "no answer"})
+                _unresolved({"host": host, "why": str(error) or "no answer"})
             else:
                 addresses = dict.fromkeys(_target(str(address[0]), port) for *_, address in found)
                 self._found[host, port] = tuple(addresses)[:MOST_REPLICAS]

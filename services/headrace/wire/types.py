@@ -126,6 +126,16 @@ def source_from_wire(message: pb.Source) -> Source:
     )
 
 
+def source_to_bytes(source: Source) -> bytes:
+    """A source alone."""
+    return source_to_wire(source).SerializeToString(deterministic=True)
+
+
+def source_from_bytes(data: bytes) -> Source:
+    """The opposite. Raises WireError."""
+    return source_from_wire(parse(pb.Source, data))
+
+
 def profile_to_wire(profile: Profile) -> pb.Profile:
     """What a user asked for."""
     return pb.Profile(
