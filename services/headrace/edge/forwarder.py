@@ -58,6 +58,7 @@ class Forwarder:
         self._buffer = publish.buffer
         self._on_room = on_room
         self._ending: Ending | None = None
+        self._has_said_all = False
         self._wakeup = asyncio.Event()
         self._progress_s = monotonic_s()
 
@@ -82,8 +83,9 @@ class Forwarder:
                         watching = group.create_task(self._watch())
                         await self._read(call)
                         watching.cancel()
-                        if not writing.done():
+                        if not self._has_said_all:
                             raise _lost("the transcoder ended the call")
+                        writing.cancel()  # the answer to its last word may have come before it could go on
                 finally:
                     call.cancel()
         except (media.IngestLost, WireError) as error:
@@ -129,6 +131,7 @@ class Forwarder:
                 continue
             if self._ending is not None:
                 hold = media.Hold(self._publish.furthest)
+                self._has_said_all = True
                 await call.write(media.End() if self._ending is Ending.END else hold)
                 await call.done_writing()
                 self._progress_s = monotonic_s()
