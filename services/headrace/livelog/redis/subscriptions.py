@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from headrace.livelog import metrics
 from headrace.livelog.base import Unreachable
-from headrace.livelog.cell import Access, Address
+from headrace.livelog.cell import Address
 from headrace.livelog.redis.connection import Link, ServerError
 from headrace.livelog.redis.topology import Topology
 from headrace.runtime.aio.clock import monotonic_s
@@ -100,10 +100,10 @@ class Ear:
 class _Subscriber:
     """One server's connection."""
 
-    def __init__(self, address: Address, access: Access) -> None:
+    def __init__(self, address: Address, topology: Topology) -> None:
         self.over = False
         self._address = address
-        self._access = access
+        self._topology = topology
         self._ears: dict[bytes, set[Ear]] = {}
         self._asked: set[bytes] = set()  # channels that the server was told to send
         self._confirmed: set[bytes] = set()
@@ -131,7 +131,7 @@ class _Subscriber:
         """Until nobody has listened for a while, or the connection is lost."""
         why = "nobody listened"
         try:
-            link = await Link.open(self._address, self._access, OPEN_S)
+            link = await Link.open(self._address, self._topology.cell.access, OPEN_S)
             try:
                 async with task_group() as group:
                     reading = group.create_task(self._read(link))
@@ -141,6 +141,7 @@ class _Subscriber:
                 link.close()
         except Unreachable as error:
             _RECONNECTS.inc()
+            self._topology.forget()
             why = str(error)
         finally:
             self.over = True
@@ -216,7 +217,7 @@ class Subscriptions:
         address = await self._topology.primary(slot)
         subscriber = self._subscribers.get(address)
         if subscriber is None or subscriber.over:
-            subscriber = self._subscribers[address] = _Subscriber(address, self._topology.cell.access)
+            subscriber = self._subscribers[address] = _Subscriber(address, self._topology)
             assert self._group is not None
             spawn_isolated(self._group, subscriber.run(), f"listen to {address}")
         ear = subscriber.add(channel)

@@ -80,13 +80,14 @@ class RunWriter:
             await library.load(link)
             answer, whole, waiting = await self._ask(link, taking, reading, staged)
         try:
-            _accepted(self.run, link, answer)
+            self._accepted(link, answer)
         except StaleLog:
             self._suspect = True
             self._topology.forget()
             raise
         _, n, shown, last_id, rungs = answer
-        self._learn(_accepted(self.run, link, whole), waiting)
+        self._stored(link, waiting)
+        self._learn(self._accepted(link, whole), waiting)
         self._last_n = int(n)
         self.over = False
         return Taken(int(n), int(shown), last_id.decode(), positions(rungs))
@@ -107,9 +108,9 @@ class RunWriter:
             commands += self._staging(fence, each, append)
         replies = iter(await self._ask(link, *commands))
         for each, (entry, data) in enumerate(appends, n):
-            if data is not None and isinstance(stored := next(replies), ServerError):
-                raise link.refused(stored)
-            answer = _accepted(self.run, link, next(replies))
+            if data is not None:
+                self._stored(link, next(replies))
+            answer = self._accepted(link, next(replies))
             if each == self._last_n + 1:
                 self._last_n = each
                 self._staged.append(Published(each, answer[2].decode(), entry))
@@ -137,7 +138,7 @@ class RunWriter:
                 *(b"%d" % LIVE_RUN_S if refresh else b"", b"%d" % ENDED_RUN_S),
             ),
         )
-        _accepted(self.run, link, answer[0])
+        self._accepted(link, answer[0])
         if refresh:
             self._refreshed_s = monotonic_s()
         self._trimmed = None
@@ -248,6 +249,21 @@ class RunWriter:
             self._lost()
             raise
 
+    def _accepted(self, link: Link, answer: Any) -> Any:
+        """A function's answer, if it says OK. Raises what else it means."""
+        self._stored(link, answer)
+        if answer[0] != b"OK":
+            refuse(self.run, answer)
+        return answer
+
+    def _stored(self, link: Link, answer: Any) -> None:
+        """Raise what the server refused."""
+        if isinstance(answer, ServerError):
+            error = link.refused(answer)
+            if isinstance(error, Unreachable):
+                self._lost()
+            raise error
+
     def _lost(self) -> None:
         _RECONNECTS.inc()
         self._topology.forget()
@@ -260,12 +276,3 @@ def _call(function: bytes, keys: Sequence[bytes], *args: bytes) -> tuple[bytes, 
 def _fence(claim: Claim) -> bytes:
     epoch = claim.epoch
     return f"{epoch.session} {epoch.attempt} {claim.take} {claim.writer} {claim.session_id}".encode()
-
-
-def _accepted(run: RunId, link: Link, answer: Any) -> Any:
-    """The answer, if it says OK. Raises what else it means."""
-    if isinstance(answer, ServerError):
-        raise link.refused(answer)
-    if answer[0] != b"OK":
-        refuse(run, answer)
-    return answer
