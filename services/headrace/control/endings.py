@@ -1,24 +1,27 @@
 """While a run has no session, control is its edge: it ends the runs whose publishers do not come back.
 
 Law: the log first, the database second, both idempotent; so a crash in between leaves a live row that the next sweep
-ends again. A run is ended under a session number that nobody had, so whoever still writes it is fenced. A session whose
-edge died without a word is lost once no transcoder works on its run. A planned run that has no log yet gets one that
-holds its end alone: a transcoder on its way would bring the run to life for ever.
-Neighbours: `decisions.ending` says when, `sessions` and `registry` end runs at once where they must.
+ends again. A run is taken under a session number that nobody had, so whoever still writes it is fenced; the number is
+raised from the one that was seen, so of two replicas that take the same run, or of a replica and a returning publisher
+one goes ahead and the other looks again. A planned run that has no log yet gets one that holds its end alone: a
+transcoder on its way would bring the run to life for ever.
+Neighbours: `decisions.ending` says when, `leases` who is there, `continuation` takes runs for publishers that return,
+`sessions` and `registry` end runs at once where they must.
 """
 
 import asyncio
+from dataclasses import dataclass
 from weakref import WeakValueDictionary
 
 from headrace.control import metrics
 from headrace.control.db import Database, DatabaseError
-from headrace.control.decisions.ending import UNREPORTED_S, Publisher, run_is_over
-from headrace.control.fleet import Fleet
+from headrace.control.decisions.ending import Publisher, run_is_over
 from headrace.control.keys import new_session_id
+from headrace.control.leases import Leases
 from headrace.control.model import LiveRun, SessionState
 from headrace.control.settings import ControlSettings
 from headrace.core.broadcast import Claim, End, Epoch, RunId
-from headrace.livelog.base import Append, Entries, Fenced, LogError, NoRun, RunEnded
+from headrace.livelog.base import Append, Entries, Fenced, LogError, NoRun, RunEnded, Taken
 from headrace.runtime.aio.clock import unix_ms
 from headrace.runtime.telemetry.logs import RateLimited, logger
 
@@ -29,40 +32,84 @@ _end_failed = RateLimited(_log, "a run could not be ended, another try follows")
 _sweep_failed = RateLimited(_log, "the database does not answer")
 
 
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A run that control holds: its claim and what it found in the log, None where there is none or it has ended."""
+
+    claim: Claim
+    taken: Taken | None
+    planned: bool
+    ended: bool = False
+
+
 class Endings:
     """Ends runs, on request and by itself. `healthy` says whether the last sweep reached the database."""
 
-    def __init__(self, settings: ControlSettings, database: Database, log: Entries, fleet: Fleet) -> None:
+    def __init__(self, settings: ControlSettings, database: Database, log: Entries, leases: Leases) -> None:
         self._settings = settings
         self._database = database
         self._log = log
-        self._fleet = fleet
+        self._leases = leases
         self._locks: WeakValueDictionary[RunId, asyncio.Lock] = WeakValueDictionary()
         self.healthy = False
 
-    async def end(self, run: RunId) -> None:
-        """End `run` in the log and in the database, unless it has ended. Raises LogError, DatabaseError."""
+    async def end(self, run: RunId, seen: int | None = None) -> None:
+        """End `run` in the log and in the database, unless it has ended, or its highest session number is not the one
+        that was `seen` any more. Raises LogError, DatabaseError.
+        """
         async with self._locks.setdefault(run, asyncio.Lock()):
-            while (planned := await self._end_in_log(run)) is not None:
+            while (held := await self.take(run, seen, to_end=True)) is not None:
+                if held.taken is not None:
+                    await self._append_end(run, held.claim, held.taken)
                 async with self._database.write() as tx:
-                    if not planned and await tx.runs.plan(run) is not None:
-                        continue  # allocated meanwhile: its log needs an end
-                    if await tx.runs.end(run, unix_ms()):
+                    ended = await tx.runs.end(run, unix_ms(), planned=held.planned)
+                    if ended:
+                        await tx.holds.release_run(run)
+                if ended is not None:
+                    if ended:
                         metrics.RUNS_ENDED.inc()
                         _log.info("run ended", extra={"run": run})
                     return
+                # Allocated meanwhile: its log needs an end.
+
+    async def take(self, run: RunId, seen: int | None, *, to_end: bool) -> Held | None:
+        """Hold the run in the log; nobody who wrote it before can any more, and all that was staged is published.
+
+        None: the run has ended in the database, or its highest session number is not the one that was `seen`. A planned
+        run without a log gets one `to_end` it. Raises LogError, DatabaseError.
+        """
+        above = 0
+        while True:
+            async with self._database.write() as tx:
+                number = await tx.runs.raise_number(run, above, seen)
+                planned = await tx.runs.plan(run) is not None
+            if number is None:
+                return None
+            claim = Claim(Epoch(number, 1), new_session_id(), new_session_id())
+            try:
+                return Held(claim, await self._take_log(run, claim, open_new=to_end and planned), planned)
+            except NoRun:
+                return Held(claim, None, planned)
+            except RunEnded:
+                return Held(claim, None, planned, ended=True)
+            except Fenced as fenced:
+                # A number above ours. Either somebody took the run after us, and our next number is refused by the row;
+                # or the database is older than the log (a restored copy): go above both, once.
+                if fenced.epoch.session < number or above:
+                    raise
+                above, seen = fenced.epoch.session, number
 
     async def forget_lost_runs(self) -> None:
-        """Once, at the start: end the runs that went with their log.
-
-        With a log that lived in the process before, that is every run. With one that outlives control the runs that
-        edges feed or still describe go on; only what is planned and not the newest in the log is gone.
+        """Once, at the start, beside a log that lived in the process before: every run went with it, every transcoder
+        too. Beside one that outlives control runs go on, and leases say which do not. Raises DatabaseError.
         """
-        async with self._database.read() as tx:
+        if not self._log.in_process:
+            return
+        async with self._database.write() as tx:
             live = await tx.runs.all_live()
+            await tx.holds.forget_all()
         for run in live:
-            if self._log.in_process or (run.planned and await self._log.current(run.stream) != run.id):
-                await self.end(run.id)
+            await self.end(run.id)
 
     async def sweep_for_ever(self) -> None:
         """End what is over and count what is there, each second."""
@@ -81,25 +128,14 @@ class Endings:
             live = await tx.runs.all_live()
             metrics.STREAMS.set(await tx.streams.count())
         metrics.RUNS_LIVE.set(len(live))
-        published = [run for run in live if run.planned and run.session.state is SessionState.ACTIVE]
-        missing = self._fleet.missing([run.id for run in published], UNREPORTED_S)
-        for run in published:
-            if run.id in missing:
-                await self._lose(run)
+        lost = await self._leases.sweep(live)
         for run in live:
-            if run.stream_deleted or self._over(run):
+            if run.stream_deleted or (run.session.id not in lost and self._over(run)):
                 try:
-                    await self.end(run.id)
+                    await self.end(run.id, run.last_session)
                 except LogError as error:
                     metrics.END_FAILURES.inc()
                     _end_failed({"run": run.id, "error": str(error)})
-
-    async def _lose(self, run: LiveRun) -> None:
-        async with self._database.write() as tx:
-            lost = await tx.runs.move_session(run.session.id, [SessionState.ACTIVE], SessionState.LOST, unix_ms())
-        if lost:
-            metrics.SESSIONS_VANISHED.inc()
-            _log.warning("a session is lost: no transcoder has its run", extra={"run": run.id})
 
     def _over(self, run: LiveRun) -> bool:
         session = run.session
@@ -117,32 +153,14 @@ class Endings:
             flush_ms=round(self._settings.flush_within_s * 1000),
         )
 
-    async def _end_in_log(self, run: RunId) -> bool | None:
-        """Whether the run is planned, now that its log has an end. None: the row says that it ended already."""
-        above = 0
-        while True:
-            async with self._database.write() as tx:
-                number = await tx.runs.raise_number(run, above)
-                planned = await tx.runs.plan(run) is not None
-            if number is None:
-                return None
-            try:
-                await self._append_end(run, Claim(Epoch(number, 1), new_session_id(), new_session_id()), planned)
-            except (NoRun, RunEnded):
-                pass
-            except Fenced as fenced:
-                # A number above ours: the database is older than the log (a restored copy). Go above both, once.
-                if fenced.epoch.session < number or above:
-                    raise
-                above = fenced.epoch.session
-                continue
-            return planned
-
-    async def _append_end(self, run: RunId, claim: Claim, planned: bool) -> None:
-        taken = await self._log.takeover(run, claim, 0, open_new=planned)
+    async def _take_log(self, run: RunId, claim: Claim, *, open_new: bool) -> Taken:
+        taken = await self._log.takeover(run, claim, 0, open_new=open_new)
         await self._log.wait(run)
         if taken.published < taken.n:
             await self._log.publish(run, claim, taken.n)
+        return taken
+
+    async def _append_end(self, run: RunId, claim: Claim, taken: Taken) -> None:
         at = max((position.start for position in taken.rungs.values()), default=0)
         staged = await self._log.stage(run, claim, taken.n + 1, Append(End(at)))
         await self._log.wait(run)

@@ -24,9 +24,10 @@ def new_stream_id() -> StreamId:
     return StreamId(_text(secrets.token_bytes(10))[:12])
 
 
-def new_run_id() -> RunId:
-    """80 random bits."""
-    return RunId(_text(secrets.token_bytes(10)))
+def new_run_id(cell: str) -> RunId:
+    """80 random bits, behind the name of the log's cell that the run lives in, where that has one."""
+    random = _text(secrets.token_bytes(10))
+    return RunId(f"{cell}-{random}" if cell else random)
 
 
 def new_session_id() -> str:

@@ -26,6 +26,30 @@ class SessionState(StrEnum):
     FAILED = "failed"
 
 
+class Gone(StrEnum):
+    """Why a session is held no more: by its edge's word (the first three), or by control's decision."""
+
+    ENDED = "ended"
+    LOST = "lost"
+    FAILED = "failed"
+    SILENT = "silent"  # nobody heard of it for the length of its lease
+    TAKEN = "taken"  # another publisher took its place
+
+
+class PodState(StrEnum):
+    """A transcoder in the database."""
+
+    READY = "ready"
+    DRAINING = "draining"
+
+
+class HoldState(StrEnum):
+    """An allocation: `RESERVED` until somebody is told which transcoder it is, `HELD` until that has let go of it."""
+
+    RESERVED = "reserved"
+    HELD = "held"
+
+
 class StreamState(StrEnum):
     """A stream as the API shows it: `ENDING` where a run is live without a publisher."""
 
@@ -36,7 +60,10 @@ class StreamState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """One publish inside a run. `peer` is the encoder's host:port, `closed_ms` when its publisher was gone."""
+    """One publish inside a run. `peer` is the encoder's host:port, `closed_ms` when its publisher was gone.
+
+    `starts_at`: where its media starts, ticks. `silent`: some replica of control has not heard of it for a while.
+    """
 
     id: str
     run: RunId
@@ -46,11 +73,18 @@ class Session:
     peer: str
     opened_ms: int
     closed_ms: int | None
+    starts_at: int = 0
+    gone: Gone | None = None
+    silent: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class LiveRun:
-    """A run without an end, one of its sessions (the newest, unless asked by session), whether its plan is made."""
+    """A run without an end, one of its sessions (the newest, unless asked by session), whether its plan is made.
+
+    `last_session` is the highest number given out: whoever changes the run on the strength of what he saw expects it
+    to be the same. `anchor_ms` is 0 before the plan is made.
+    """
 
     id: RunId
     stream: StreamId
@@ -58,6 +92,8 @@ class LiveRun:
     planned: bool
     session: Session
     stream_deleted: bool
+    last_session: int = 1
+    anchor_ms: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +114,54 @@ class Stream:
         if self.live is None:
             return StreamState.IDLE
         return StreamState.LIVE if self.live.session.state is SessionState.ACTIVE else StreamState.ENDING
+
+
+@dataclass(frozen=True, slots=True)
+class Pod:
+    """A transcoder's row: it changes when the transcoder does, never by its reports. Pixels/s."""
+
+    id: str
+    target: str
+    zone: str
+    version: str
+    state: PodState
+    capacity: int
+    held: int = 0
+    silent: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Allocation:
+    """What a run holds on a transcoder, pixels/s. `held_ms`: when it was made, or last confirmed."""
+
+    id: str
+    run: RunId
+    session_id: str
+    pod: str
+    cost: int
+    state: HoldState
+    held_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """What is stored once a run's source is described: `plan` and `source` as on the wire, pixels/s that it costs."""
+
+    plan: bytes
+    source: bytes
+    anchor_ms: int
+    cost: int
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """All that Allocate needs of a session: the run's plan and source (as on the wire) where they are known."""
+
+    run: LiveRun
+    profile: Profile
+    plan: bytes | None
+    source: bytes | None
+    allocation: Allocation | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,11 +7,13 @@ Neighbours: standalone migrates the database, builds this and mounts `http_app`;
 import asyncio
 
 from headrace.control import metrics
+from headrace.control.accounts import Accounts
 from headrace.control.auth import Auth
 from headrace.control.db import Database, migrate
 from headrace.control.endings import Endings
 from headrace.control.fleet import Fleet
 from headrace.control.http import create_app
+from headrace.control.leases import Leases
 from headrace.control.registry import Registry
 from headrace.control.sessions import Sessions
 from headrace.control.settings import LEAST_KEY_CHARS, ControlSettings
@@ -39,8 +41,10 @@ class Service:
         self._database = Database(settings.database_url)
         self._auth = Auth(api_key, monotonic_s)
         self._fleet = Fleet(settings.fleet_silence_s, monotonic_s)
-        self._endings = Endings(settings, self._database, log, self._fleet)
-        self._sessions = Sessions(settings, self._database, log, self._fleet, self._endings)
+        self._accounts = Accounts(self._database, self._fleet, monotonic_s)
+        leases = Leases(settings.lease_s, settings.fleet_silence_s, self._database, self._fleet, monotonic_s)
+        self._endings = Endings(settings, self._database, log, leases)
+        self._sessions = Sessions(settings, self._database, log, self._fleet, self._accounts, leases, self._endings)
         self._registry = Registry(self._database, self._endings, api_key)
         self._stopping = asyncio.Event()
         metrics.TRANSCODERS.set_function(lambda: len(self._fleet.alive()))
@@ -61,7 +65,8 @@ class Service:
                 target = listen(server, self._settings.control_target)
                 _log.info("listening for edges and transcoders", extra={"target": target})
                 async with asyncio.TaskGroup() as group:
-                    tasks = [group.create_task(serve(server)), group.create_task(self._endings.sweep_for_ever())]
+                    works = (serve(server), self._endings.sweep_for_ever(), self._accounts.run())
+                    tasks = [group.create_task(work) for work in works]
                     await self._stopping.wait()
                     for task in tasks:
                         task.cancel()

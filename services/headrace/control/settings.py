@@ -43,8 +43,18 @@ class ControlSettings(Settings):
     allocate_within_s: float = 60.0
     """How long an accepted session may take to describe its source before it counts as failed, seconds."""
 
-    fleet_wait_s: float = 5.0
-    """How long a described source waits for a first transcoder, as at the start of everything, seconds."""
+    queue_length: int = Field(default=200, gt=0)
+    """How many publishes may wait for a transcoder; what comes above that is refused at once."""
+
+    queue_wait_s: float = 5.0
+    """How long a publish waits for its turn, and for room on a transcoder, as at the start of everything, seconds."""
 
     fleet_silence_s: float = 3.0
-    """After how long without a report a transcoder is forgotten, seconds."""
+    """After how long without a report a pod gets nothing new, seconds; also how long this process listens before it is
+    ready."""
+
+    lease_s: float = 15.0
+    """How long a session is held without a word of its edge, seconds."""
+
+    idle_s: float = 2.0
+    """After how long without media a publisher gives way to another one with the same key, seconds."""

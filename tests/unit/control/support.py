@@ -12,12 +12,14 @@ import pytest
 from pydantic import SecretStr
 from sqlalchemy import create_engine
 
+from headrace.control.accounts import Accounts
 from headrace.control.auth import Auth
 from headrace.control.db import Database, migrate
 from headrace.control.db.tables import metadata
 from headrace.control.endings import Endings
 from headrace.control.fleet import Fleet
 from headrace.control.http import create_app
+from headrace.control.leases import Leases
 from headrace.control.registry import Registry
 from headrace.control.sessions import Sessions
 from headrace.control.settings import ControlSettings
@@ -45,7 +47,7 @@ from headrace.livelog.base import (
     Staged,
     Taken,
 )
-from headrace.wire.control import PodReport
+from headrace.wire.control import PodKind, PodReport, SessionReport
 
 API_KEY = "test-api-key-of-enough-bits"
 SOURCE = Source(
@@ -158,6 +160,8 @@ class Control:
     clock: Clock
     auth: Auth
     fleet: Fleet
+    accounts: Accounts
+    leases: Leases
     endings: Endings
     sessions: Sessions
     registry: Registry
@@ -165,6 +169,11 @@ class Control:
     def report(self, *runs: RunId, pod: str = "t1", capacity: int = 10**9, used: int = 0, ready: bool = True) -> None:
         """A transcoder says what it does."""
         self.fleet.report(PodReport(pod, f"unix:/{pod}", "1", ready, capacity, used, runs))
+
+    def edge(self, *sessions: str, idle_ms: int = 0, pod: str = "edge-1", zone: str = "") -> None:
+        """An edge says which sessions it holds."""
+        held = tuple(SessionReport(one, idle_ms) for one in sessions)
+        self.fleet.report(PodReport(pod, "", "1", True, 0, 0, (), PodKind.EDGE, zone, held))
 
     async def stream(self, name: str = "a stream") -> tuple[StreamId, StreamKey]:
         """A new stream."""
@@ -240,7 +249,9 @@ async def control(place: Place, *, in_process: bool = False, **settings: float) 
     chosen = ControlSettings(database_url=url, api_key=SecretStr(API_KEY)).model_copy(update=settings)
     database, log, clock = Database(url), FakeLog(in_process=in_process), Clock()
     fleet = Fleet(chosen.fleet_silence_s, clock)
-    endings = Endings(chosen, database, log, fleet)
+    accounts = Accounts(database, fleet, clock)
+    leases = Leases(chosen.lease_s, chosen.fleet_silence_s, database, fleet, clock)
+    endings = Endings(chosen, database, log, leases)
     try:
         yield Control(
             chosen,
@@ -249,8 +260,10 @@ async def control(place: Place, *, in_process: bool = False, **settings: float) 
             clock,
             Auth(API_KEY, clock),
             fleet,
+            accounts,
+            leases,
             endings,
-            Sessions(chosen, database, log, fleet, endings),
+            Sessions(chosen, database, log, fleet, accounts, leases, endings),
             Registry(database, endings, API_KEY),
         )
     finally:

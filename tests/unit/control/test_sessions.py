@@ -6,9 +6,9 @@ from dataclasses import replace
 import pytest
 
 from headrace.control.db import Conflict
-from headrace.control.db.runs import Runs
+from headrace.control.db.holds_start import Starts
 from headrace.control.keys import new_session_id
-from headrace.core.broadcast import Claim, End, Epoch, Refused, StreamKey
+from headrace.core.broadcast import Claim, End, Epoch, Refused, RunId, StreamKey
 from headrace.core.broadcast.refusals import Reason
 from headrace.wire.control import OpenedSession, ReleaseReason
 from tests.unit.control.support import SOURCE, Control, Place, control
@@ -115,7 +115,7 @@ async def test_a_database_that_always_finds_a_conflict_makes_a_publish_unavailab
         raise Conflict("somebody else was faster")
 
     _, key = await parts.stream()
-    monkeypatch.setattr(Runs, "start", conflict)
+    monkeypatch.setattr(Starts, "start", conflict)
     async with asyncio.timeout(5):
         assert await refusal(parts, key) is Reason.UNAVAILABLE
 
@@ -228,8 +228,10 @@ async def test_the_newest_run_is_the_one_that_was_allocated_last(parts: Control)
 
 
 async def test_without_room_a_run_is_refused_and_its_release_frees_the_stream(place: Place) -> None:
-    async with control(place) as parts:
-        parts.report(capacity=1000, used=1)
+    async with control(place, queue_wait_s=0.0) as parts:
+        parts.report(RunId("another"), capacity=1000, used=1)
+        await parts.accounts.round()
+        await parts.accounts.compare(["t1"])
         stream, key = await parts.stream()
         opened = await publish(parts, key)
         with pytest.raises(Refused) as caught:
@@ -237,28 +239,26 @@ async def test_without_room_a_run_is_refused_and_its_release_frees_the_stream(pl
         assert caught.value.reason is Reason.NO_CAPACITY
         await parts.sessions.release(opened.session_id, ReleaseReason.FAILED, flushed=True)
         assert await parts.state(stream) == "idle"
+        assert place.execute("SELECT held FROM pods") == [(1,)]
 
 
 async def test_at_the_start_a_publish_waits_for_the_first_transcoder(place: Place) -> None:
     async with control(place) as parts:
         _, key = await parts.stream()
-        opened = await publish(parts, key)
         async with asyncio.TaskGroup() as group:
-            allocating = group.create_task(parts.sessions.allocate(opened.session_id, SOURCE, 0))
+            opening = group.create_task(publish(parts, key))
             await asyncio.sleep(0.05)
-            assert not allocating.done()
+            assert not opening.done()
             parts.report()
-        assert allocating.result().transcoders == ("unix:/t1",)
+        allocated = await parts.sessions.allocate(opening.result().session_id, SOURCE, 0)
+        assert allocated.transcoders == ("unix:/t1",)
 
 
 async def test_without_any_transcoder_a_publish_is_refused_in_time(place: Place) -> None:
-    async with control(place, fleet_wait_s=0.0) as parts:
+    async with control(place, queue_wait_s=0.0) as parts:
         stream, key = await parts.stream()
-        opened = await publish(parts, key)
-        with pytest.raises(Refused) as caught:
-            await parts.sessions.allocate(opened.session_id, SOURCE, 0)
-        assert caught.value.reason is Reason.NO_CAPACITY
-        assert await parts.log.current(stream) is None
+        assert await refusal(parts, key) is Reason.NO_CAPACITY
+        assert await parts.state(stream) == "idle"
 
 
 async def test_a_session_that_is_over_is_allocated_nothing(parts: Control) -> None:

@@ -18,6 +18,7 @@ from headrace.control.db.engines import Conflict, DatabaseError, Deadline, expla
 from headrace.control.db.holds import Holds
 from headrace.control.db.holds_start import Starts
 from headrace.control.db.pods import Pods
+from headrace.control.db.restoring import Restoring
 from headrace.control.db.runs import Runs
 from headrace.control.db.schema import check
 from headrace.control.db.streams import Streams
@@ -36,6 +37,7 @@ class Transaction:
         self.starts = Starts(connection)
         self.holds = Holds(connection)
         self.pods = Pods(connection)
+        self.restoring = Restoring(connection)
 
 
 class Database:

@@ -1,17 +1,20 @@
 """Rows of runs and sessions.
 
-Law: a change of state names the state it expects, so that of two callers exactly one sees it happen.
+Law: a change of state names the state it expects, so that of two callers exactly one sees it happen. What is decided
+on the strength of a run's newest session expects the run's `last_session` to be as it was seen: that is a column of the
+row that is changed, so no reader's snapshot can hide what somebody else just did.
+Neighbours: `restoring` takes sessions back that the rows do not know.
 """
 
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import FromClause, Row, and_, case, func, insert, select, update
+from sqlalchemy import FromClause, Row, and_, case, func, insert, literal, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from headrace.control.db.tables import TENANT, runs, sessions, streams
-from headrace.control.model import LiveRun, RunState, Session, SessionState
-from headrace.core.broadcast import RunId, StreamId
+from headrace.control.model import Gone, LiveRun, Planned, RunState, Session, SessionState
+from headrace.core.broadcast import RunId
 
 OPEN = (SessionState.ACTIVE, SessionState.CLOSING, SessionState.LOST)
 
@@ -20,6 +23,8 @@ LIVE_COLUMNS = (
     runs.c.stream_id.label("live_stream"),
     runs.c.created_ms.label("live_created_ms"),
     runs.c.plan.is_not(None).label("live_planned"),
+    runs.c.last_session.label("live_last_session"),
+    runs.c.anchor_ms.label("live_anchor_ms"),
     streams.c.deleted_ms.is_not(None).label("live_stream_deleted"),
     sessions.c.id.label("session_id"),
     sessions.c.run_id,
@@ -29,6 +34,9 @@ LIVE_COLUMNS = (
     sessions.c.peer,
     sessions.c.opened_ms,
     sessions.c.closed_ms,
+    sessions.c.starts_at,
+    sessions.c.gone,
+    sessions.c.silent_ms,
 )
 
 
@@ -50,6 +58,8 @@ def live_run_of(row: Row[Any]) -> LiveRun:
         planned=bool(row.live_planned),
         session=_session_of(row),
         stream_deleted=bool(row.live_stream_deleted),
+        last_session=row.live_last_session,
+        anchor_ms=row.live_anchor_ms or 0,
     )
 
 
@@ -59,32 +69,6 @@ class Runs:
     def __init__(self, connection: AsyncConnection) -> None:
         self._connection = connection
 
-    async def start(self, stream: StreamId, session: Session) -> None:
-        """A new run with its first session. Raises Conflict (through the transaction) where the stream has one."""
-        await self._connection.execute(
-            insert(runs).values(
-                id=session.run,
-                tenant_id=TENANT,
-                stream_id=stream,
-                state=RunState.LIVE,
-                created_ms=session.opened_ms,
-                last_session=session.number,
-            )
-        )
-        await self._connection.execute(
-            insert(sessions).values(
-                id=session.id,
-                tenant_id=TENANT,
-                stream_id=stream,
-                run_id=session.run,
-                number=session.number,
-                state=session.state,
-                edge=session.edge,
-                peer=session.peer,
-                opened_ms=session.opened_ms,
-            )
-        )
-
     async def all_live(self) -> Sequence[LiveRun]:
         """Every run without an end, deleted streams' too."""
         query = select(*LIVE_COLUMNS).select_from(with_newest_session(streams)).where(runs.c.id.is_not(None))
@@ -92,34 +76,112 @@ class Runs:
 
     async def of_session(self, session_id: str) -> LiveRun | None:
         """The run of a session, with this session in it, while the run is live."""
+        found = await self.of_sessions([session_id])
+        return found[0] if found else None
+
+    async def of_sessions(self, session_ids: Sequence[str], *, ended: bool = False) -> Sequence[LiveRun]:
+        """The same for many; `ended`: those of runs that are over too."""
         query = (
             select(*LIVE_COLUMNS)
             .select_from(sessions.join(runs, runs.c.id == sessions.c.run_id).join(streams))
-            .where(sessions.c.id == session_id, runs.c.state == RunState.LIVE)
+            .where(sessions.c.id.in_(session_ids), or_(literal(ended), runs.c.state == RunState.LIVE))
         )
-        row = (await self._connection.execute(query)).first()
-        return live_run_of(row) if row else None
+        return [live_run_of(row) for row in await self._connection.execute(query)]
 
-    async def raise_number(self, run: RunId, above: int = 0) -> int | None:
-        """A session number that nobody had, higher than `above`; None where the run has ended."""
+    async def raise_number(self, run: RunId, above: int = 0, seen: int | None = None) -> int | None:
+        """A session number that nobody had, higher than `above`.
+
+        None where the run has ended, or its highest number is not the one that the caller has `seen`.
+        """
+        expected = [runs.c.last_session == seen] if seen is not None else []
         floor = case((runs.c.last_session < above, above), else_=runs.c.last_session)
         done = await self._connection.execute(
             update(runs)
-            .where(runs.c.id == run, runs.c.state == RunState.LIVE)
+            .where(runs.c.id == run, runs.c.state == RunState.LIVE, *expected)
             .values(last_session=floor + 1)
             .returning(runs.c.last_session)
         )
         number: int | None = done.scalar_one_or_none()
         return number
 
+    async def add_session(self, run: LiveRun, session: Session) -> None:
+        """The run's next session. Raises Conflict (through the transaction) where another publisher was faster."""
+        await self._connection.execute(
+            insert(sessions).values(
+                id=session.id,
+                tenant_id=TENANT,
+                stream_id=run.stream,
+                run_id=session.run,
+                number=session.number,
+                state=session.state,
+                edge=session.edge,
+                peer=session.peer,
+                opened_ms=session.opened_ms,
+                starts_at=session.starts_at,
+            )
+        )
+
     async def move_session(
-        self, session_id: str, expected: Sequence[SessionState], state: SessionState, now_ms: int
+        self,
+        session_id: str,
+        expected: Sequence[SessionState],
+        state: SessionState,
+        now_ms: int,
+        gone: Gone | None = None,
+        *,
+        silent: bool = False,
     ) -> bool:
-        """Whether the session was in one of the `expected` states and is in `state` now."""
+        """Whether the session was in one of the `expected` states and is in `state` now; `gone` says why.
+
+        `silent`: only where it is marked so.
+        """
+        marked = [sessions.c.silent_ms.is_not(None)] if silent else []
         done = await self._connection.execute(
             update(sessions)
-            .where(sessions.c.id == session_id, sessions.c.state.in_(expected))
-            .values(state=state, closed_ms=func.coalesce(sessions.c.closed_ms, now_ms))
+            .where(sessions.c.id == session_id, sessions.c.state.in_(expected), *marked)
+            .values(
+                state=state,
+                closed_ms=func.coalesce(sessions.c.closed_ms, now_ms),
+                gone=func.coalesce(sessions.c.gone, gone),
+            )
+        )
+        return done.rowcount == 1
+
+    async def mark_silent(self, session_ids: Sequence[str], now_ms: int | None) -> None:
+        """This replica has not heard of them for a while; None: it hears of them."""
+        silent = sessions.c.silent_ms.is_(None) if now_ms is not None else sessions.c.silent_ms.is_not(None)
+        await self._connection.execute(
+            update(sessions)
+            .where(sessions.c.id.in_(session_ids), sessions.c.state == SessionState.ACTIVE, silent)
+            .values(silent_ms=now_ms)
+        )
+
+    async def revive(self, run: LiveRun) -> bool:
+        """Whether the run's session, lost in silence, is the newest still, and active again."""
+        kept = await self._connection.execute(
+            update(runs)
+            .where(runs.c.id == run.id, runs.c.state == RunState.LIVE, runs.c.last_session == run.session.number)
+            .values(last_session=run.session.number)
+        )
+        if kept.rowcount != 1:
+            return False
+        done = await self._connection.execute(
+            update(sessions)
+            .where(
+                sessions.c.id == run.session.id,
+                sessions.c.state == SessionState.LOST,
+                sessions.c.gone == Gone.SILENT,
+            )
+            .values(state=SessionState.ACTIVE, closed_ms=None, gone=None, silent_ms=None)
+        )
+        return done.rowcount == 1
+
+    async def set_plan(self, run: RunId, planned: Planned) -> bool:
+        """Whether the run is live, had no plan, and has this one now: it is made once."""
+        done = await self._connection.execute(
+            update(runs)
+            .where(runs.c.id == run, runs.c.state == RunState.LIVE, runs.c.plan.is_(None))
+            .values(plan=planned.plan, source=planned.source, anchor_ms=planned.anchor_ms, cost=planned.cost)
         )
         return done.rowcount == 1
 
@@ -127,23 +189,31 @@ class Runs:
         """The run's plan as it was stored, if it has one."""
         return (await self._connection.execute(select(runs.c.plan).where(runs.c.id == run))).scalar_one_or_none()
 
-    async def set_plan(self, run: RunId, plan: bytes) -> None:
-        """Store the run's plan, unless it has one: it is made once."""
-        await self._connection.execute(update(runs).where(runs.c.id == run, runs.c.plan.is_(None)).values(plan=plan))
+    async def costs(self, ids: Sequence[RunId]) -> dict[RunId, int]:
+        """What these runs cost, pixels/s, as far as they are planned."""
+        query = select(runs.c.id, runs.c.cost).where(runs.c.id.in_(ids), runs.c.cost.is_not(None))
+        return {row.id: row.cost for row in await self._connection.execute(query)}
 
-    async def end(self, run: RunId, now_ms: int) -> bool:
-        """Whether the run was live and has ended now, its open sessions with it."""
+    async def end(self, run: RunId, now_ms: int, *, planned: bool) -> bool | None:
+        """Whether the run was live and has ended now, its open sessions with it.
+
+        None where it has a plan although the caller thinks that it is not `planned`: then nothing happened.
+        """
+        expected = [] if planned else [runs.c.plan.is_(None)]
         done = await self._connection.execute(
             update(runs)
-            .where(runs.c.id == run, runs.c.state == RunState.LIVE)
+            .where(runs.c.id == run, runs.c.state == RunState.LIVE, *expected)
             .values(state=RunState.ENDED, ended_ms=now_ms)
         )
+        if done.rowcount != 1:
+            query = select(runs.c.id).where(runs.c.id == run, runs.c.state == RunState.LIVE)
+            return None if (await self._connection.execute(query)).first() else False
         await self._connection.execute(
             update(sessions)
             .where(sessions.c.run_id == run, sessions.c.state.in_(OPEN))
             .values(state=SessionState.ENDED, closed_ms=func.coalesce(sessions.c.closed_ms, now_ms))
         )
-        return done.rowcount == 1
+        return True
 
 
 def _session_of(row: Row[Any]) -> Session:
@@ -156,4 +226,7 @@ def _session_of(row: Row[Any]) -> Session:
         peer=row.peer,
         opened_ms=row.opened_ms,
         closed_ms=row.closed_ms,
+        starts_at=row.starts_at,
+        gone=None if row.gone is None else Gone(row.gone),
+        silent=row.silent_ms is not None,
     )

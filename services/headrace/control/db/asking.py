@@ -1,0 +1,48 @@
+"""What Allocate asks of the database, in one statement.
+
+Neighbours: `control.sessions` asks.
+"""
+
+import json
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from headrace.control.db.runs import LIVE_COLUMNS, live_run_of
+from headrace.control.db.tables import allocations, runs, sessions, streams
+from headrace.control.model import Allocation, Asked, HoldState, RunState
+from headrace.core.broadcast import Profile
+
+
+async def asked(connection: AsyncConnection, session_id: str) -> Asked | None:
+    """A session of a live run, with all that Allocate needs."""
+    query = (
+        select(
+            *LIVE_COLUMNS,
+            streams.c.profile,
+            runs.c.plan,
+            runs.c.source,
+            allocations.c.id.label("allocation"),
+            allocations.c.pod,
+            allocations.c.cost,
+            allocations.c.state.label("allocation_state"),
+            allocations.c.held_ms,
+        )
+        .select_from(
+            sessions.join(runs, runs.c.id == sessions.c.run_id)
+            .join(streams, streams.c.id == runs.c.stream_id)
+            .outerjoin(allocations, allocations.c.session_id == sessions.c.id)
+        )
+        .where(sessions.c.id == session_id, runs.c.state == RunState.LIVE)
+        .order_by(allocations.c.held_ms.desc())
+        .limit(1)
+    )
+    row = (await connection.execute(query)).first()
+    if row is None:
+        return None
+    run = live_run_of(row)
+    held = None
+    if row.allocation is not None:
+        state = HoldState(row.allocation_state)
+        held = Allocation(row.allocation, run.id, session_id, row.pod, row.cost, state, row.held_ms)
+    return Asked(run, Profile.parse(json.loads(row.profile)), row.plan, row.source, held)

@@ -1,0 +1,94 @@
+"""Finding a transcoder and taking room on it.
+
+Law: a short queue, bounded in length and in seconds, stands before the database: what waits longer is refused in words.
+One of several equally good transcoders is picked at random, and whether it has the room says its row alone; no row, the
+next. Nobody is refused while a transcoder has room that fits.
+Neighbours: `decisions.rooms` ranks, `fleet` remembers, `db.holds` takes.
+"""
+
+import asyncio
+import random
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+
+from headrace.control.accounts import Accounts
+from headrace.control.decisions.placement import STANDBYS, Candidate
+from headrace.control.fleet import Fleet
+from headrace.control.settings import ControlSettings
+from headrace.core.broadcast import Refused
+from headrace.core.broadcast.refusals import Reason
+from headrace.runtime.aio.clock import monotonic_s
+
+AT_ONCE = 8  # as many as the pool has connections: more would wait there, unordered
+LOOK_AGAIN_S = 0.25
+
+Take = Callable[[Candidate, int], Awaitable[bool]]
+"""Take this much of the candidate's room in the database; False: it has not got it."""
+
+
+class Placing:
+    """Places runs."""
+
+    def __init__(self, settings: ControlSettings, fleet: Fleet, accounts: Accounts) -> None:
+        self._length = settings.queue_length
+        self._wait_s = settings.queue_wait_s
+        self._fleet = fleet
+        self._accounts = accounts
+        self._turns = asyncio.Semaphore(AT_ONCE)
+        self._waiting = 0
+
+    async def place(self, cost: int, zone: str, take: Take, *, shrink: bool) -> Candidate:
+        """The transcoder on which `take` took `cost` pixels/s; `shrink`: or the largest room there is, where that is
+        less. Raises Refused, DatabaseError and what `take` raises.
+        """
+        until_s = monotonic_s() + self._wait_s
+        async with self._queued():
+            while True:
+                await self._accounts.register()
+                wanted = min(cost, max(1, self._fleet.rooms.largest)) if shrink else cost
+                found = self._fleet.candidates(wanted, zone)
+                if not found:
+                    if monotonic_s() >= until_s:
+                        raise Refused(Reason.NO_CAPACITY, "No transcoder has room for this stream now.")
+                    if not await self._fleet.more_room(min(LOOK_AGAIN_S, max(0.0, until_s - monotonic_s()))):
+                        await self._accounts.look()  # other replicas take room and give it back, too
+                    continue
+                chosen = random.choice(found)
+                async with self._turn(until_s):
+                    taken = await take(chosen, wanted)
+                held = self._fleet.held(chosen.pod)
+                if taken:
+                    self._fleet.hold(chosen.pod, held + wanted)
+                    return chosen
+                # Somebody else holds more there than we know: so much at least.
+                self._fleet.hold(chosen.pod, max(held, chosen.capacity - wanted + 1, 1))
+
+    def standbys(self, cost: int, zone: str, chosen: str) -> tuple[str, ...]:
+        """Targets that could take the run too, best first. Nothing is held on them: they admit by their own room."""
+        return tuple(one.target for one in self._fleet.candidates(cost, zone, {chosen}))[:STANDBYS]
+
+    @asynccontextmanager
+    async def _queued(self) -> AsyncIterator[None]:
+        if self._waiting >= self._length:
+            raise Refused(Reason.UNAVAILABLE, "Too many streams start at this moment, try again in a few seconds.")
+        self._waiting += 1
+        try:
+            yield
+        finally:
+            self._waiting -= 1
+
+    @asynccontextmanager
+    async def _turn(self, until_s: float) -> AsyncIterator[None]:
+        if self._turns.locked():
+            try:
+                async with asyncio.timeout(max(0.0, until_s - monotonic_s())):
+                    await self._turns.acquire()
+            except TimeoutError:
+                words = "Too many streams start at this moment, try again in a few seconds."
+                raise Refused(Reason.UNAVAILABLE, words) from None
+        else:
+            await self._turns.acquire()
+        try:
+            yield
+        finally:
+            self._turns.release()
