@@ -1,0 +1,150 @@
+"""Every service as `python -m headrace.SERVICE`: it starts alone, says what is wrong, and ends in order."""
+
+import asyncio
+import re
+import signal
+import socket
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from headrace.control.service import migrate
+from tests.support.stack import Process, eventually
+
+API_KEY = "hr_of-the-services-tests"
+START_S = 20.0
+STOP_S = 8.0
+NOBODY = "127.0.0.1:9"  # discard: nothing listens there
+REDIS = f"redis://{NOBODY}"
+PORTS = {
+    "HEADRACE_HTTP_HOST": "127.0.0.1",
+    "HEADRACE_HTTP_PORT": "0",
+    "HEADRACE_RTMP_HOST": "127.0.0.1",
+    "HEADRACE_RTMP_PORT": "0",
+    "HEADRACE_TRANSCODER_TARGET": "127.0.0.1:0",
+}
+NEEDS = {
+    "edge": {"HEADRACE_CONTROL_TARGET": NOBODY},
+    "transcoder": {"HEADRACE_CONTROL_TARGET": NOBODY, "HEADRACE_LOG_CELLS": REDIS},
+    "origin": {"HEADRACE_LOG_CELLS": REDIS},
+    "control": {
+        "HEADRACE_CONTROL_TARGET": "127.0.0.1:0",
+        "HEADRACE_LOG_CELLS": REDIS,
+        "HEADRACE_API_KEY": API_KEY,
+    },
+}
+SERVICES = tuple(NEEDS)
+# What comes with other services' extras, or is no service's at all.
+NOT_ITS_OWN = {
+    "edge": ("av", "fastapi", "starlette", "sqlalchemy", "alembic", "aiosqlite", "psycopg", "redis", "hiredis"),
+    "transcoder": ("fastapi", "starlette", "sqlalchemy", "alembic", "aiosqlite", "psycopg"),
+    "origin": ("av", "fastapi", "starlette", "sqlalchemy", "alembic", "aiosqlite", "psycopg"),
+    "control": ("av",),
+}
+
+
+def start(service: str, *blocked: str, **variables: str) -> Process:
+    """The service as a process in which the `blocked` modules cannot be imported. What it needs is not there."""
+    # None in sys.modules is, to the import statement, a module that is not installed.
+    first = f"import sys, runpy; sys.modules.update(dict.fromkeys({blocked!r})); "
+    run = f"runpy.run_module('headrace.{service}', run_name='__main__', alter_sys=True)"
+    return Process([sys.executable, "-c", first + run], **{**PORTS, **NEEDS[service], **variables})
+
+
+def http_port(process: Process) -> int:
+    """Its HTTP port, once it says so."""
+
+    def named() -> str | None:
+        assert process.running, process.output
+        found = re.search(r" serving .*http_port=(\d+)", process.output)
+        return found and found[1]
+
+    return int(eventually("the HTTP port", named, START_S))
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> str:
+    """A migrated database, for control."""
+    url = f"sqlite+aiosqlite:///{tmp_path / 'control.db'}"
+    asyncio.run(migrate(url))
+    return url
+
+
+@pytest.fixture(params=SERVICES)
+def alone(request: pytest.FixtureRequest, database: str) -> Iterator[tuple[str, Process, httpx.Client]]:
+    """A service whose log, control and transcoders are away, and which has its own packages alone."""
+    service: str = request.param
+    with (
+        start(service, *NOT_ITS_OWN[service], HEADRACE_DATABASE_URL=database) as process,
+        httpx.Client(base_url=f"http://127.0.0.1:{http_port(process)}", trust_env=False) as http,
+    ):
+        yield service, process, http
+
+
+def test_it_lives_and_measures_whatever_else_is_there(alone: tuple[str, Process, httpx.Client]) -> None:
+    _, process, http = alone
+    assert http.get("/livez").text == "ok\n"
+    assert "python_info" in http.get("/metrics").text
+    assert http.get("/readyz").status_code in (200, 503)
+    assert process.running
+
+
+def test_a_signal_ends_it_in_order(alone: tuple[str, Process, httpx.Client]) -> None:
+    service, process, http = alone
+    http.get("/livez")
+    process.signal(signal.SIGTERM)
+    assert process.wait(STOP_S) == 0, process.output
+    assert "Traceback" not in process.output
+    assert f"stopping service={service}" in process.output
+    assert process.offspring() == []
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_a_bad_setting_is_one_sentence_and_exit_code_2(service: str) -> None:
+    assert refusal(service, 2, HEADRACE_HTTP_PORT="many") == (
+        f"headrace {service}: HEADRACE_HTTP_PORT: Input should be a valid integer, unable to parse string as an integer"
+    )
+
+
+@pytest.mark.parametrize(
+    ("service", "setting", "value"),
+    [
+        ("edge", "HEADRACE_RTMP_PORT", "rtmp"),
+        ("edge", "HEADRACE_RTMP_PORT", "65536"),
+        ("transcoder", "HEADRACE_STALL_TIMEOUT_S", "soon"),
+        ("transcoder", "HEADRACE_LOG_CELLS", "not an address"),
+        ("origin", "HEADRACE_ORIGIN_MAX_WAITING", "0"),
+        ("origin", "HEADRACE_LOG_CELLS", "not an address"),
+        ("control", "HEADRACE_API_KEY", "short"),
+        ("control", "HEADRACE_LOG_CELLS", "not an address"),
+    ],
+)
+def test_what_cannot_be_is_named_by_its_variable(service: str, setting: str, value: str) -> None:
+    assert refusal(service, 2, **{setting: value}).startswith(f"headrace {service}: {setting}: ")
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_a_port_in_use_is_one_sentence(service: str, database: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        sentence = refusal(service, 1, HEADRACE_HTTP_PORT=port, HEADRACE_DATABASE_URL=database)
+    assert sentence == f"headrace {service}: cannot listen for HTTP on 127.0.0.1:{port}: Address already in use"
+
+
+@pytest.mark.parametrize(("service", "package"), [("transcoder", "redis"), ("origin", "redis"), ("control", "fastapi")])
+def test_a_package_that_is_missing_is_one_sentence(service: str, package: str) -> None:
+    with start(service, package) as process:
+        assert process.wait(START_S) == 1
+    assert process.lines == [f"headrace {service}: {package} is missing: pip install 'headrace[{service}]'"]
+
+
+def refusal(service: str, code: int, **variables: str) -> str:
+    """What a start that must fail says, without anything around it but the log's lines."""
+    with start(service, **variables) as process:
+        assert process.wait(START_S) == code, process.output
+    said = [line for line in process.lines if not re.match(r"\d{4}-", line)]
+    assert len(said) == 1, process.output
+    return said[0]

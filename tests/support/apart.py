@@ -1,0 +1,209 @@
+"""All of Headrace with every service a process of its own, as on a cluster: two controls on PostgreSQL, three
+transcoders, two origins and two edges around Redis with a replica.
+
+Law: what it starts dies with this process, even where this one is killed; `stop` leaves nothing behind. On loopback
+ports are free ones, on hosts of their own those of the design. Neighbours: `hosts` says where a process lives.
+"""
+
+import asyncio
+import secrets
+import signal
+import socket
+import sys
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from itertools import chain
+from typing import Any
+from urllib.parse import urlsplit
+
+import httpx
+
+from headrace.control.service import migrate
+from tests.support.hosts import LOOPBACK, Host
+from tests.support.postgres import Postgres
+from tests.support.redis import Pair
+from tests.support.stack import Process, eventually
+
+CONTROLS, TRANSCODERS, ORIGINS, EDGES = 2, 3, 2, 2
+HTTP, CONTROL, TRANSCODER, RTMP = 8080, 7070, 7071, 1935
+START_S = 60.0
+STOP_S = 16.0
+ROOM_PIXELS_S = 10**12  # for all that tests publish: nobody need measure
+
+
+class Pod(Process):
+    """One service. `restart` it after `kill`: it comes back at the same address."""
+
+    def __init__(self, service: str, name: str, host: Host, http_port: int, **settings: object) -> None:
+        self.service, self.pod, self.host = service, name, host
+        self.url = f"http://{host.address}:{http_port}"
+        self._settings = {"pod": name, "http_host": host.address, "http_port": http_port, **settings}
+        self.start()
+
+    def start(self) -> None:
+        """Start it, the first time or again."""
+        command = [*self.host.command, sys.executable, "-m"]
+        variables = {f"HEADRACE_{name.upper()}": str(value) for name, value in self._settings.items()}
+        super().__init__([*command, f"headrace.{self.service}"], **variables)
+        self.name = self.pod
+
+    def not_ready(self) -> str:
+        """What `/readyz` says, "" where it is ready."""
+        assert self.running, f"{self.pod} has ended:\n{self.output[-2000:]}"
+        try:
+            answer = httpx.get(f"{self.url}/readyz", timeout=5, trust_env=False)
+        except httpx.TransportError as error:
+            return repr(error)
+        return "" if answer.status_code == 200 else answer.text.strip()
+
+    def wait_ready(self, within_s: float = START_S) -> None:
+        """Until it takes new work. Raises TooLate."""
+        eventually(f"{self.pod} is ready", lambda: not self.not_ready(), within_s)
+
+    def end(self) -> None:
+        """SIGTERM, and no other word. Raises AssertionError unless it ends well and in time."""
+        self.signal(signal.SIGTERM)
+        code = self.wait(STOP_S)
+        assert code == 0, f"{self.pod} ended with {code}:\n{self.output[-2000:]}"
+
+
+@dataclass(frozen=True, slots=True)
+class Stream:
+    """A stream. `publish_urls` are what FFmpeg wants, one for each edge, `hls_urls` what players want, by origin."""
+
+    apart: "Apart"
+    id: str
+    key: str
+    publish_urls: list[str]
+    hls_urls: list[str]
+
+    def shown(self, control: int = 0) -> dict[str, Any]:
+        """The stream as this control shows it."""
+        answer = self.apart.api("GET", f"/v1/streams/{self.id}", control=control)
+        shown: dict[str, Any] = answer.raise_for_status().json()
+        return shown
+
+
+class Apart:
+    """Everything, once `start` has returned; `stop` ends it whether it has or not. `host` makes a host for each."""
+
+    def __init__(self, host: Callable[[], Host] = lambda: LOOPBACK, **settings: object) -> None:
+        """`settings` are for every service, by their names."""
+        self._make_host = host
+        self._settings = settings
+        self._closing = ExitStack()
+        self.api_key = f"hr_{secrets.token_urlsafe(24)}"
+        self.controls: list[Pod] = []
+        self.transcoders: list[Pod] = []
+        self.origins: list[Pod] = []
+        self.edges: list[Pod] = []
+        self.rtmp_urls: list[str] = []
+
+    def __enter__(self) -> "Apart":
+        try:
+            self.start()
+        except BaseException as error:
+            error.add_note("\n".join(f"{pod.pod}: {pod.output[-1500:]}" for pod in self.pods))
+            self.stop()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    @property
+    def pods(self) -> list[Pod]:
+        """Every service."""
+        return list(chain(self.edges, self.transcoders, self.origins, self.controls))
+
+    def start(self) -> None:
+        """Start everything; returns when all are ready."""
+        database_url = self._start_database()
+        log = {"log_cells": self._start_log(), "log_replicas": 1}
+        controls, origins, edges = ([self._host() for _ in range(count)] for count in (CONTROLS, ORIGINS, EDGES))
+        targets = [f"{host.address}:{_port(host, CONTROL)}" for host in controls]
+        origin_ports = [_port(host, HTTP) for host in origins]
+        rtmp_ports = [_port(host, RTMP) for host in edges]
+        self.rtmp_urls = [f"rtmp://{host.address}:{port}/live" for host, port in zip(edges, rtmp_ports, strict=True)]
+        ours = {
+            "database_url": database_url,
+            "api_key": self.api_key,
+            "public_rtmp_url": self.rtmp_urls[0],
+            "public_http_url": f"http://{origins[0].address}:{origin_ports[0]}",
+        }
+        for host, target in zip(controls, targets, strict=True):
+            self._add("control", self.controls, host, _port(host, HTTP), control_target=target, **log, **ours)
+        all_controls = {"control_target": ",".join(targets)}
+        for host in [self._host() for _ in range(TRANSCODERS)]:
+            target = f"{host.address}:{_port(host, TRANSCODER)}"
+            room = {"transcoder_target": target, "capacity_pixels_s": ROOM_PIXELS_S}
+            self._add("transcoder", self.transcoders, host, _port(host, HTTP), **all_controls, **log, **room)
+        for host, port in zip(origins, origin_ports, strict=True):
+            self._add("origin", self.origins, host, port, **all_controls, **log)
+        for host, port in zip(edges, rtmp_ports, strict=True):
+            rtmp = {"rtmp_host": host.address, "rtmp_port": port}
+            self._add("edge", self.edges, host, _port(host, HTTP), **all_controls, **rtmp)
+        eventually("everything is ready", lambda: not any([pod.not_ready() for pod in self.pods]), START_S)
+
+    def stop(self) -> None:
+        """End everything, the services first and in the order of the media."""
+        try:
+            for pods in (self.edges, self.transcoders, [*self.origins, *self.controls]):
+                for pod in pods:
+                    if pod.running:
+                        pod.signal(signal.SIGTERM)
+                for pod in pods:
+                    pod.wait(STOP_S)
+        finally:
+            for pod in self.pods:
+                pod.kill()
+            self._closing.close()
+
+    def create(self, name: str, profile: str | dict[str, Any] = "auto") -> Stream:
+        """A new stream, over the API."""
+        answer = self.api("POST", "/v1/streams", json={"name": name, "profile": profile})
+        assert answer.status_code == 201, answer.text
+        made = answer.json()
+        path = urlsplit(made["playback"]["hls_url"]).path
+        key = made["stream_key"]
+        return Stream(
+            self, made["id"], key, [f"{url}/{key}" for url in self.rtmp_urls],
+            [origin.url + path for origin in self.origins],
+        )  # fmt: skip
+
+    def api(self, method: str, path: str, *, control: int = 0, **request: Any) -> httpx.Response:
+        """One request to a control."""
+        headers = {"authorization": f"Bearer {self.api_key}"}
+        url = self.controls[control].url + path
+        return httpx.request(method, url, headers=headers, timeout=30, trust_env=False, **request)
+
+    def _host(self) -> Host:
+        """One more; what is started there is told by the kernel when this process is gone, however that went."""
+        host = self._make_host()
+        return replace(host, command=(*host.command, "setpriv", "--pdeathsig", "TERM"))
+
+    def _start_database(self) -> str:
+        postgres = Postgres(host=self._host())
+        self._closing.callback(postgres.stop)
+        postgres.start()
+        url = postgres.url(postgres.empty())
+        asyncio.run(migrate(url))
+        return url
+
+    def _start_log(self) -> str:
+        pair = self._closing.enter_context(Pair(self._host(), self._host()))
+        self.log_host = pair.primary.host
+        return pair.url
+
+    def _add(self, service: str, pods: list[Pod], host: Host, http_port: int, **settings: object) -> None:
+        pods.append(Pod(service, f"{service}-{len(pods)}", host, http_port, **{**settings, **self._settings}))
+
+
+def _port(host: Host, standard: int) -> int:
+    """The design's port on a host of its own, else a free one."""
+    if host.cable:
+        return standard
+    with socket.socket() as probe:
+        probe.bind((host.address, 0))
+        return int(probe.getsockname()[1])
