@@ -1,202 +1,21 @@
-"""The edge on real sockets: encoders on one side, a control and a transcoder of the test's own on the other."""
+"""The edge on real sockets: encoders on one side, a control and a transcoder of the tests' own on the other."""
 
 import asyncio
 import contextlib
-import os
 import socket
 import struct
-from collections.abc import AsyncIterator, Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable
 from fractions import Fraction
-from pathlib import Path
 
 import pytest
-from grpc.aio import Server
 
-from headrace.core import flv, rtmp
-from headrace.core.amf import Value
-from headrace.core.broadcast import Profile, Refused, RunId, Source, StreamId, StreamKey, make_plan
-from headrace.core.broadcast.refusals import Reason
-from headrace.core.codec.aac import AudioSpecificConfig
-from headrace.core.codec.h264 import AvcConfig
-from headrace.core.media import Frame, Kind
-from headrace.core.rtmp._commands import command
-from headrace.core.rtmp._writer import ChunkWriter
+from headrace.core import rtmp
+from headrace.core.media import Kind
 from headrace.edge.pace import Pace
 from headrace.edge.replay import FRAME_BYTES
-from headrace.edge.service import Service, build
-from headrace.edge.settings import EdgeSettings
 from headrace.wire import media
-from headrace.wire.channel import listen, make_server
-from headrace.wire.control import Allocated, HeldSession, OpenedSession, ReleaseReason, Verdict, add_sessions
-from tests.support.encode import encode_video
-
-AVC = AvcConfig.from_annexb(encode_video()[0]).build()
-AAC = AudioSpecificConfig(48_000, 2).build()
-REPLAY_BYTES = 1 << 20
-READ_BYTES = 1 << 18  # what uvloop reads at once
-DEADLINE_S = 15.0
-
-
-@dataclass
-class Control:
-    """Lets every key but "wrong" publish; remembers what it was told."""
-
-    transcoder: str
-    released: list[tuple[str, ReleaseReason, bool]] = field(default_factory=list)
-    opened: int = 0
-
-    async def open_session(self, app: str, key: StreamKey, edge: str, peer: str, session_id: str) -> OpenedSession:
-        if app != "live":
-            raise Refused(Reason.UNKNOWN_APP, f"there is no application {app!r}")
-        if key.reveal() == "wrong":
-            raise Refused(Reason.BAD_KEY, "unknown stream key")
-        if key.reveal() == "busy":
-            raise Refused(Reason.BUSY, "somebody publishes with this key")
-        self.opened += 1
-        return OpenedSession(StreamId("s"), RunId(key.reveal()), 1, session_id, Profile.parse("auto"))
-
-    async def renew(self, edge: str, sessions: Sequence[HeldSession]) -> Sequence[Verdict]:
-        return [Verdict(one.session_id, held=True) for one in sessions]
-
-    async def allocate(self, session_id: str, source: Source, anchor_ms: int) -> Allocated:
-        return Allocated(make_plan(Profile.parse("auto"), source), (self.transcoder,))
-
-    async def release(self, session_id: str, reason: ReleaseReason, *, flushed: bool) -> None:
-        self.released.append((session_id, reason, flushed))
-
-
-@dataclass
-class Transcoder:
-    """Reads what comes, unless the run is held up; acknowledges what it read."""
-
-    frames: dict[str, list[Frame]] = field(default_factory=dict)
-    ends: dict[str, object] = field(default_factory=dict)
-    opens: list[media.Open] = field(default_factory=list)
-    held_up: set[str] = field(default_factory=set)
-    go_on: asyncio.Event = field(default_factory=asyncio.Event)
-
-    async def __call__(self, opened: media.Open, stream: media.IngestStream) -> None:
-        self.opens.append(opened)
-        frames = self.frames.setdefault(opened.run, [])
-        if opened.run == "refused":
-            await stream.write(media.IngestRefused("no_capacity", "this transcoder is full"))
-            return
-        await stream.write(media.Accepted(0))
-        if opened.run in self.held_up:
-            await self.go_on.wait()
-        while (step := await stream.read()) is not None:
-            if isinstance(step, media.Frames):
-                frames.extend(step.frames)
-                through = max(f.pts for f in frames)
-                await stream.write(media.Progress(through, through))
-                if opened.run == "dies" and len(frames) > 20:
-                    raise Refused(Reason.WORKER_LOST, "the worker died")
-            else:
-                self.ends[opened.run] = step
-
-
-@dataclass
-class Stack:
-    """One edge and its neighbours."""
-
-    edge: Service
-    control: Control
-    transcoder: Transcoder
-    encoders: list["Encoder"] = field(default_factory=list)
-
-
-@pytest.fixture
-async def stack(tmp_path: Path) -> AsyncIterator[Stack]:
-    transcoder = Transcoder()
-    control = Control(f"unix:{tmp_path}/t")
-    servers: list[Server] = []
-    for name in "tc":
-        server = make_server()
-        if name == "t":
-            media.add_ingest(server, transcoder)
-        else:
-            add_sessions(server, control)
-        listen(server, f"unix:{tmp_path}/{name}")
-        await server.start()
-        servers.append(server)
-    settings = EdgeSettings(
-        rtmp_host="127.0.0.1", rtmp_port=0, control_target=f"unix:{tmp_path}/c", replay_bytes=REPLAY_BYTES
-    )
-    edge = build(settings)
-    async with asyncio.TaskGroup() as group:
-        group.create_task(edge.run())
-        stack = Stack(edge, control, transcoder)
-        yield stack
-        transcoder.go_on.set()
-        for encoder in stack.encoders:
-            encoder.writer.close()
-            with contextlib.suppress(OSError):
-                await encoder.writer.wait_closed()
-        edge.stop()
-    for server in servers:
-        await server.stop(0)
-
-
-class Encoder:
-    """A publisher on a real socket."""
-
-    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self.reader, self.writer = reader, writer
-        self.rtmp = rtmp.ClientConnection(random=os.urandom(rtmp.RANDOM_BYTES))
-        self.events: list[rtmp.ClientEvent] = []
-
-    @classmethod
-    async def dial(cls, stack: Stack) -> "Encoder":
-        encoder = cls(*await asyncio.open_connection("127.0.0.1", stack.edge.rtmp_port))
-        stack.encoders.append(encoder)
-        return encoder
-
-    async def publish(self, key: str, app: str = "live") -> rtmp.PublishStarted | rtmp.PublishRefused:
-        self.rtmp.connect(app, f"rtmp://127.0.0.1/{app}")
-        self.rtmp.publish(key)
-        answer = await self.wait_for((rtmp.PublishStarted, rtmp.PublishRefused))
-        assert isinstance(answer, rtmp.PublishStarted | rtmp.PublishRefused)
-        return answer
-
-    async def wait_for(self, kinds: tuple[type, ...]) -> rtmp.ClientEvent:
-        async with asyncio.timeout(DEADLINE_S):
-            while True:
-                await self.flush()
-                data = await self.reader.read(65_536)
-                assert data, "the edge closed the connection"
-                self.rtmp.receive_data(data, 0)
-                while (event := self.rtmp.next_event()) is not None:
-                    self.events.append(event)
-                    if isinstance(event, kinds):
-                        return event
-
-    async def flush(self) -> None:
-        self.writer.write(self.rtmp.data_to_send())
-        await self.writer.drain()
-
-    def command(self, name: str, transaction: float, *arguments: Value, stream_id: int = 0) -> None:
-        """What an encoder of ours would not say."""
-        self.writer.write(self.rtmp.data_to_send())
-        writer, out = ChunkWriter(), bytearray()
-        writer.chunk_size = 4096
-        writer.write(out, 8, command(name, transaction, *arguments, stream_id=stream_id))
-        self.writer.write(bytes(out))
-
-    def describe(self) -> None:
-        self.rtmp.send_metadata(0, dict(flv.metadata_values(flv.Metadata(frame_rate=25.0, audio_codec="mp4a"))))
-        self.rtmp.send_video(0, flv.encode_video(flv.VideoConfig(AVC)))
-        self.rtmp.send_audio(0, flv.encode_audio(flv.AudioConfig(AAC)))
-
-    def frame(self, i: int, size: int = 1000) -> None:
-        self.rtmp.send_video(40 * i, flv.encode_video(flv.VideoData(i % 50 == 0, 0, b"\0\0\0\1" + bytes([65]) * size)))
-        self.rtmp.send_audio(40 * i, flv.encode_audio(flv.AudioData(b"a" * 100)))
-
-
-async def until(true: Callable[[], object]) -> None:
-    async with asyncio.timeout(DEADLINE_S):
-        while not true():  # noqa: ASYNC110 - what is waited for happens in another task's lists
-            await asyncio.sleep(0.01)
+from headrace.wire.control import ReleaseReason
+from tests.integration.edge.harness import DEADLINE_S, READ_BYTES, REPLAY_BYTES, Encoder, Stack, until
 
 
 async def test_every_frame_arrives_once_and_in_order_and_the_end_is_told(stack: Stack) -> None:
