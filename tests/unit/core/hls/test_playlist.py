@@ -376,6 +376,15 @@ def test_a_trimmed_log_keeps_old_segments_where_the_same_init_came_again() -> No
     assert texts(part) == texts(whole)
 
 
+def test_what_the_log_forgot_before_anything_was_listed_is_never_listed() -> None:
+    plan = plan_of(window_s=20)
+    model = RunModel()
+    model.forget(3)
+    for entry, entry_id in chained(whole_run(plan, 8)):
+        model.apply(entry, entry_id)
+    assert {tuple(listed(model, rung)) for rung in plan.rung_names} == {(3, 4, 5, 6, 7)}
+
+
 def test_parts_stay_in_the_model_with_all_that_names_their_bytes() -> None:
     plan = plan_of()
     segment = folded(whole_run(plan, 1)).segment("audio", 0)
