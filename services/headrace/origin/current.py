@@ -15,7 +15,7 @@ from headrace.runtime.aio.clock import monotonic_s
 
 REMEMBERED_S = 1.0
 STALE_S = 60.0
-LOOKUP_S = 2.0
+LOOKUP_S = 1.0
 MAX_STREAMS = 10_000  # an entry is ~300 bytes, and anybody can ask for streams that do not exist
 
 
