@@ -68,6 +68,12 @@ class Server:
         self._folder.cleanup()
 
     @property
+    def pid(self) -> int:
+        """Its process's id."""
+        assert self._process is not None
+        return self._process.pid
+
+    @property
     def at(self) -> str:
         """Its host and port."""
         return f"{self.host.address}:{self.port}"
@@ -77,6 +83,12 @@ class Server:
         """Where it is, as settings name a cell."""
         return f"redis://{self.at}"
 
+    @property
+    def pid(self) -> int:
+        """Its process, while it runs."""
+        assert self._process is not None
+        return self._process.pid
+
     def start(self) -> None:
         """Start it, empty; the first time at a port that is free, and then at the same."""
         for _ in range(5 if not self.port else 1):
@@ -84,7 +96,7 @@ class Server:
             if cluster_port:
                 self.settings["cluster-port"] = str(cluster_port)
             given = [
-                word for name, value in {**self.settings, **self._ports(port)}.items() for word in (f"--{name}", value)
+                word for name, value in {**self.settings, "port": str(port)}.items() for word in (f"--{name}", value)
             ]
             self._process = Process([*self.host.command, "redis-server", *given, "--dir", self._folder.name])
             try:
@@ -119,7 +131,6 @@ class Server:
         with redis.Redis(
             host=self.host.address, port=self.port, socket_timeout=5, single_connection_client=True
         ) as client:
-            client.connection_pool.connection_kwargs.update(self._access())
             return client.execute_command(*command)
 
     def empty(self) -> None:
@@ -139,12 +150,6 @@ class Server:
             return bool(self.ask("PING"))
         except redis.RedisError:
             return False
-
-    def _access(self) -> dict[str, Any]:
-        return {}
-
-    def _ports(self, port: int) -> dict[str, str]:
-        return {"port": str(port)}
 
 
 class Pair:

@@ -12,6 +12,11 @@ local function fenced(fence)
   return {'FENCED', session, attempt}
 end
 
+-- `key` is new: it goes when the run goes.
+local function expire_with(h, key)
+  redis.call('EXPIRE', key, redis.call('TTL', h))
+end
+
 -- KEYS h c p g s · ARGV session attempt session_id writer take fence floor open live_s
 local function takeover(keys, args)
   local h, c, p, g, s = keys[1], keys[2], keys[3], keys[4], keys[5]
@@ -107,9 +112,15 @@ local function stage(keys, args)
       return {'BYTES'}
     end
     redis.call('HSET', p, rung, args[7])
+    if not position then
+      expire_with(h, p)
+    end
   end
   local id = redis.sha1hex(held[4] .. entry)
   redis.call('XADD', g, args[2] .. '-0', 'id', id, 'entry', entry, 'kind', kind, 'rung', rung, 'part', args[10])
+  if last == 0 then
+    expire_with(h, g)
+  end
   redis.call('HSET', h, 'n', args[2], 'id', id, 'ended', kind == 'end' and '1' or '0')
   return {'OK', args[2], id}
 end
@@ -144,11 +155,16 @@ local function publish(keys, args)
       end
     elseif kind == 'run' then
       redis.call('HSET', c, 'run', entry)
+      expire_with(h, c)
     elseif kind == 'init' then
       redis.call('HSET', c, 'init:' .. fields[8], entry)
+      expire_with(h, c)
     end
     redis.call('XADD', s, staged[1], 'id', id, 'entry', entry, 'part', part, 'init', kind == 'init' and fields[8] or '')
     redis.call('SPUBLISH', args[3], string.match(staged[1], '^%d+') .. ' ' .. id .. ' ' .. entry)
+  end
+  if shown == 0 then
+    expire_with(h, s)
   end
   redis.call('XTRIM', g, 'MINID', string.format('%.0f-0', n + 1))
   redis.call('HSET', h, 'pub', args[2], 'pid', id)

@@ -21,6 +21,7 @@ from headrace.runtime.aio.clock import monotonic_s, unix_ms
 from headrace.runtime.telemetry.logs import logger
 
 GET_S = 2.0
+CURRENT_S = 1.0  # other cells' answers wait for as long
 SWEEP_S = 5.0
 UNUSED_RUN_S = 60.0  # a run that nobody writes for this long gives its connection back
 FORGOTTEN_RUN_S = 600.0
@@ -100,14 +101,14 @@ class RedisLog:
 
     async def current_since(self, stream: StreamId) -> tuple[int, RunId] | None:
         """The same with the Unix time in milliseconds at which it was set. Raises Unreachable."""
-        value = await self._ask(b"GET", current_key(stream))
+        value = await self._ask(b"GET", current_key(stream), deadline_s=CURRENT_S)
         if not isinstance(value, bytes):
             return None
         since_ms, run = value.decode().split(" ", 1)
         return int(since_ms), RunId(run)
 
-    async def _ask(self, *command: bytes) -> object:
-        [reply] = await self._servers.ask(slot_of(command[1]), command, deadline_s=GET_S)
+    async def _ask(self, *command: bytes, deadline_s: float = GET_S) -> object:
+        [reply] = await self._servers.ask(slot_of(command[1]), command, deadline_s=deadline_s)
         if isinstance(reply, ServerError):
             raise Unreachable(reply.text)
         return reply

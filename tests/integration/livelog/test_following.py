@@ -1,0 +1,175 @@
+"""Whoever follows a run hears all of it, whatever pushes are lost, late or too many."""
+
+import asyncio
+
+import pytest
+
+from headrace.core.broadcast import Hold, RunId
+from headrace.livelog import metrics
+from headrace.livelog.base import Cursor, NoRun, Published, Unreachable
+from headrace.livelog.redis import subscriptions
+from headrace.livelog.redis.keys import keys_of
+from headrace.runtime.telemetry.metrics import Counter
+from tests.support.log_contract import RUN, START, Writer, claim_of, entries_of, everything, next_of, told
+from tests.support.redis import Server
+from tests.support.redis_logs import opened
+
+KEYS = keys_of(RUN)
+
+
+async def test_a_push_that_never_came_is_read_after_a_second_of_silence(server: Server) -> None:
+    server.empty()
+    async with opened(server.url) as log:
+        writer = Writer(log)
+        await writer.open()
+        readings = log.follow(RUN, START)
+        await next_of(readings)
+        await hidden(server, writer)
+        assert await told(readings, 1) == [Hold(1)]
+
+
+async def hidden(server: Server, writer: Writer) -> None:
+    """Publish an entry, and push it to nobody."""
+    await writer.stage(Hold(1))
+    [[staged, fields]] = server.ask("XRANGE", KEYS.g, f"{writer.n}-0", f"{writer.n}-0")
+    server.ask("XADD", KEYS.s, staged, "id", fields[b"id"], "entry", fields[b"entry"], "part", "", "init", "")
+    server.ask("HSET", KEYS.h, "pub", writer.n, "pid", fields[b"id"])
+
+
+async def test_a_missing_number_is_read_at_once(server: Server) -> None:
+    server.empty()
+    async with opened(server.url) as log:
+        writer = Writer(log)
+        await writer.open()
+        readings = log.follow(RUN, START)
+        await next_of(readings)
+        await writer.append(Hold(1))
+        assert await told(readings, 1) == [Hold(1)]
+        async with asyncio.timeout(0.5):  # a push that is ahead of what was heard, and one that lies
+            for n in (writer.n + 5, writer.n + 1):
+                server.ask("SPUBLISH", KEYS.channel, b"%d %s %s" % (n, b"0" * 40, b""))
+            await writer.append(Hold(2))
+            assert await told(readings, 1) == [Hold(2)]
+            await writer.append(Hold(3))
+            assert await told(readings, 1) == [Hold(3)]
+
+
+async def test_a_slow_follower_is_bounded_and_reads_what_was_dropped(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(subscriptions, "MAX_BYTES", 500)
+    server.empty()
+    async with opened(server.url) as log:
+        writer = Writer(log)
+        await writer.open()
+        readings = log.follow(RUN, START)
+        first = await next_of(readings)
+        holds = [Hold(at) for at in range(50)]
+        await writer.append(*holds)
+        await writer.append(Hold(50))
+        assert await told(readings, 51) == [*holds, Hold(50)]
+        assert first.entries[-1].entry != Hold(50)
+
+
+async def test_many_follow_many_runs_over_one_connection(server: Server) -> None:
+    server.empty()
+    async with opened(server.url) as log:
+        writers = [Writer(log, run=RunId(f"run{index}")) for index in range(20)]
+        for writer in writers:
+            await writer.open()
+        followings = [log.follow(writer.run, START) for writer in writers for _ in range(3)]
+        for following in followings:
+            await next_of(following)
+        assert len(server.ask("CLIENT", "LIST", "TYPE", "pubsub").splitlines()) == 1
+        for writer in writers:
+            await writer.append(Hold(7))
+        for following in followings:
+            assert await told(following, 1) == [Hold(7)]
+
+
+async def test_who_follows_no_more_costs_the_server_nothing(server: Server) -> None:
+    server.empty()
+    async with opened(server.url) as log:
+        await Writer(log).open()
+        for _ in range(3):
+            following = log.follow(RUN, START)
+            await anext(following)
+            assert len(server.ask("PUBSUB", "SHARDCHANNELS")) == 1
+            await following.aclose()  # type: ignore[attr-defined]
+            async with asyncio.timeout(5):
+                while True:
+                    if not server.ask("PUBSUB", "SHARDCHANNELS"):
+                        break
+                    await asyncio.sleep(0.01)
+
+
+async def test_a_log_that_is_shorter_and_equal_changes_nothing_for_a_follower(server: Server) -> None:
+    server.empty()
+    async with opened(server.url) as log:
+        writer = Writer(log)
+        await writer.open()
+        await writer.append(Hold(1), Hold(2))
+        readings = log.follow(RUN, START)
+        before = await next_of(readings)
+        await taken_back(server, before.entries[-3])
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(2.5):
+                await anext(readings)
+
+
+async def taken_back(server: Server, last: Published) -> None:
+    """The log is as it was before what followed this entry was published, as a failover may leave it."""
+    server.ask("XDEL", KEYS.s, *(f"{n}-0" for n in (last.n + 1, last.n + 2)))
+    server.ask("HSET", KEYS.h, "pub", last.n, "pid", last.id, "n", last.n, "id", last.id)
+
+
+async def test_a_log_that_differs_is_told_whole(server: Server) -> None:
+    server.empty()
+    async with opened(server.url) as log:
+        writer = Writer(log)
+        await writer.open()
+        await writer.append(Hold(1), Hold(2))
+        readings = log.follow(RUN, START)
+        before = await next_of(readings)
+        server.empty()
+        again = Writer(log, claim_of(2))
+        await again.open()
+        await again.append(Hold(3))
+        reading = await next_of(readings)
+        while entries_of(reading)[-1:] != [Hold(3)]:
+            reading = await next_of(readings)
+        assert reading.cursor.n < before.cursor.n
+        assert (await everything(log)).cursor == reading.cursor
+
+
+async def test_a_first_reading_says_when_there_is_no_run_or_no_server(server: Server) -> None:
+    server.empty()
+    async with opened(server.url) as log:
+        with pytest.raises(NoRun):
+            await next_of(log.follow(RUN, Cursor(7, "id")))
+    async with opened("redis://127.0.0.1:1") as log:
+        with pytest.raises(Unreachable):
+            await next_of(log.follow(RUN, START))
+        with pytest.raises(Unreachable):
+            await log.get(RUN, "720p", 0, 0, "e1")
+
+
+async def test_an_entry_of_another_version_is_skipped_and_counted(server: Server) -> None:
+    server.empty()
+    async with opened(server.url) as log:
+        writer = Writer(log)
+        await writer.open()
+        await writer.append(Hold(1))
+        last = (await everything(log)).entries[-1]
+        server.ask("XDEL", KEYS.s, f"{last.n}-0")
+        server.ask("HSET", KEYS.h, "pub", last.n - 1)
+        unknown = b"\xfa\x01\x02hi"
+        server.ask("XADD", KEYS.s, f"{last.n + 1}-0", "id", "x" * 40, "entry", unknown, "part", "", "init", "")
+        server.ask("HSET", KEYS.h, "pub", last.n + 1, "pid", "x" * 40)
+        counted = count(metrics.UNKNOWN_ENTRIES)
+        assert (await everything(log)).entries[-1] == Published(last.n + 1, "x" * 40, None)
+        assert count(metrics.UNKNOWN_ENTRIES) == counted + 1
+
+
+def count(metric: Counter) -> float:
+    return next(sample.value for each in metric.collect() for sample in each.samples)
