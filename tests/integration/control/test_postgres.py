@@ -232,6 +232,28 @@ async def test_a_server_that_answers_nobody_fails_calls_in_time(own: Postgres, c
     await database.close()
 
 
+async def test_a_server_that_falls_silent_after_the_login_fails_calls_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(engines, "CALL_S", 0.5)
+    hung_up = asyncio.Event()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        size = int.from_bytes(await reader.readexactly(4), "big")
+        await reader.readexactly(size - 4)
+        writer.write(b"R\0\0\0\x08\0\0\0\0" + b"Z\0\0\0\x05I")  # you are in; I am ready
+        while await reader.read(1000):
+            pass
+        hung_up.set()
+        writer.close()
+
+    async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        database = Database(f"postgresql://u@127.0.0.1:{port}/x?sslmode=disable&gssencmode=disable")
+        async with asyncio.timeout(5):
+            assert await failure(database) == "database: no answer within 0.5 s"
+            await hung_up.wait()
+        await database.close()
+
+
 async def failure(database: Database) -> str:
     with pytest.raises(DatabaseError) as caught:
         await database.ping()

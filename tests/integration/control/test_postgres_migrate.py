@@ -39,6 +39,10 @@ LATE = (
     " WHERE relname = 'streams_by_name' AND pg_get_indexdef(oid) ~ 'deleted_ms IS NULL'"
 )
 WAITING = "SELECT 1 FROM pg_stat_progress_create_index WHERE phase ~ '^waiting for writers'"
+QUEUED = (
+    "SELECT count(*) FROM pg_locks JOIN pg_database d ON d.oid = database"
+    " WHERE datname = current_database() AND mode = 'ShareUpdateExclusiveLock' AND NOT granted"
+)
 ON_SQLITE = "SELECT count(*) FROM sqlite_master WHERE name = 'streams_by_name'"
 
 
@@ -151,6 +155,20 @@ async def test_several_at_once_make_a_late_index_once(place: Place, later: int) 
     async with asyncio.timeout(30), asyncio.TaskGroup() as group:
         tasks = [group.create_task(migrate(place.url)) for _ in range(4)]
     assert {task.result().after for task in tasks} == {later}
+    assert place.execute(LATE) == [(True,)]
+
+
+async def test_of_two_that_wait_for_each_other_over_a_late_index_both_succeed(place: Place, later: int) -> None:
+    await migrate(place.url)
+    place.execute("DROP INDEX streams_by_name")
+    with connect(place) as other:
+        other.execute("LOCK TABLE streams IN SHARE UPDATE EXCLUSIVE MODE")
+        async with asyncio.timeout(20), asyncio.TaskGroup() as group:
+            for _ in range(2):
+                group.create_task(migrate(place.url))
+            while place.execute(QUEUED) != [(2,)]:  # noqa: ASYNC110  # the server sets no event
+                await asyncio.sleep(0.05)
+            other.rollback()
     assert place.execute(LATE) == [(True,)]
 
 
