@@ -1,5 +1,5 @@
-"""nginx as a CDN in front of an origin: it caches by the whole address, asks once for what many want, and writes down
-what it did. It needs no privileges and nothing outside its own folder.
+"""nginx as a CDN in front of an origin, or of several: it caches by the whole address, asks once for what many want,
+and writes down what it did. It needs no privileges and nothing outside its own folder.
 
 What real CDNs do and nginx does not: it sends no Age, so it passes the origin's Date on. And a request that waits for
 one that is under way looks for its answer only twice a second, or when it has waited for as long as it may: so it may
@@ -38,7 +38,7 @@ http {{
   tcp_nodelay on;
   keepalive_timeout 75s;
   keepalive_requests 100000;
-  upstream origin {{ server {origin}; keepalive 64; }}
+  upstream origin {{ {servers} keepalive 64; }}
   server {{
     listen 127.0.0.1:{port} backlog=511;
     location / {{
@@ -47,7 +47,7 @@ http {{
       proxy_set_header Connection "";
       proxy_set_header Host {origin};
       proxy_read_timeout 30s;
-      proxy_cache live;
+      proxy_cache {cache};
       proxy_cache_key $uri$is_args$args;
       proxy_cache_lock on;
       proxy_cache_lock_timeout {lock_timeout};
@@ -77,13 +77,21 @@ class Seen:
 
 
 class Nginx(Process):
-    """A running nginx. `url` leads to the origin through its cache."""
+    """A running nginx. `url` leads to the origin, or to each of several in turn, through its cache if it has one."""
 
-    def __init__(self, folder: Path, origin_url: str, lock_timeout: str = "100ms") -> None:
+    def __init__(self, folder: Path, *origin_urls: str, lock_timeout: str = "100ms", cache: bool = True) -> None:
         port = _free_port()
         # Started by root it would give its rights up for those of `nobody`, who may not write here.
         user = f"user {getpass.getuser()};" if getpass.getuser() == "root" else ""
-        config = CONFIG.format(user=user, port=port, origin=urlsplit(origin_url).netloc, lock_timeout=lock_timeout)
+        origins = [urlsplit(url).netloc for url in origin_urls]
+        config = CONFIG.format(
+            user=user,
+            port=port,
+            origin=origins[0],
+            servers=" ".join(f"server {origin};" for origin in origins),
+            cache="live" if cache else "off",
+            lock_timeout=lock_timeout,
+        )
         (folder / "nginx.conf").write_text(config)
         self._log = folder / "access.log"
         super().__init__([NGINX, "-p", str(folder), "-c", str(folder / "nginx.conf"), "-e", "stderr"])
