@@ -15,6 +15,7 @@ from headrace.runtime.http import serve_http
 from headrace.runtime.lifecycle import listen_tcp
 from headrace.wire.control import SessionsClient
 from headrace.wire.replicas import Replicas
+from tests.integration.control.test_service import transcoder
 from tests.support.browser import CHROMIUM
 from tests.unit.control.support import API_KEY
 
@@ -78,7 +79,8 @@ async def test_the_player_asks_the_origin_that_the_page_came_from(tmp_path: Path
         origin = link.partition("/?")[0]
         answer = await page.request.post(f"{origin}/v1/streams", data={"name": "x"}, headers=headers)
         made = await answer.json()
-        async with Replicas(f"unix:{tmp_path}/control.sock") as replicas, page.expect_request("**/*.m3u8") as asked:
+        control = f"unix:{tmp_path}/control.sock"
+        async with transcoder(control), Replicas(control) as replicas, page.expect_request("**/*.m3u8") as asked:
             await SessionsClient(replicas).open_session(
                 "live", StreamKey(made["stream_key"]), "edge", "192.0.2.1:5", "sid"
             )

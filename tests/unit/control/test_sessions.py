@@ -20,10 +20,10 @@ async def publish(parts: Control, key: StreamKey) -> OpenedSession:
     return await parts.sessions.open_session("live", key, "edge-1", PEER, new_session_id())
 
 
-async def on_air(parts: Control, key: StreamKey, *starts: int) -> OpenedSession:
-    """A publish whose media is in the log: one rung for each start, ticks."""
+async def on_air(parts: Control, key: StreamKey, *starts: int, anchor_ms: int = 0) -> OpenedSession:
+    """A publish whose media is in the log: one rung for each start, ticks. Nobody can go on with it without anchor."""
     opened = await publish(parts, key)
-    await parts.sessions.allocate(opened.session_id, SOURCE, 0)
+    await parts.sessions.allocate(opened.session_id, SOURCE, anchor_ms)
     parts.log.open(opened.run, Claim(Epoch(opened.session, 1), opened.session_id, "w"), *starts)
     return opened
 
