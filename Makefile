@@ -71,6 +71,10 @@ bench-edge: install-dev bench-packages ## Compare what a publisher costs the edg
 bench-origin: install-dev bench-packages ## Compare what the origin serves with nginx, and wake a thousand waiting players
 	@$(BIN)/python -m tests.bench.origin
 
+.PHONY: bench-livelog
+bench-livelog: install-dev system-packages ## Measure how soon what is appended is visible elsewhere, and what it costs Redis
+	@$(BIN)/python -m tests.bench.livelog
+
 .PHONY: lint
 lint: install-dev proto-check ## Check style, types, layers, stubs and the rules of the house
 	$(BIN)/ruff check
