@@ -8,7 +8,7 @@ import asyncio
 import json
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 
 import uvloop
@@ -17,7 +17,16 @@ from headrace.core.broadcast import Profile, RunId, Source, StreamId, StreamKey,
 from headrace.core.media import Kind
 from headrace.wire import media
 from headrace.wire.channel import listen, make_server, serve
-from headrace.wire.control import Allocated, HeldSession, OpenedSession, ReleaseReason, Verdict, add_sessions
+from headrace.wire.control import (
+    Allocated,
+    HeldSession,
+    OpenedSession,
+    PodReport,
+    ReleaseReason,
+    Verdict,
+    add_fleet,
+    add_sessions,
+)
 
 PROFILE = Profile.parse("auto")
 VIDEO = Kind.VIDEO
@@ -49,6 +58,11 @@ class Sink:
     async def release(self, session_id: str, reason: ReleaseReason, *, flushed: bool) -> None:
         """Nothing was taken."""
 
+    async def fleet(self, reports: AsyncIterator[PodReport]) -> None:
+        """The edge is there."""
+        async for _ in reports:
+            pass
+
     async def ingest(self, opened: media.Open, stream: media.IngestStream) -> None:
         """Count."""
         self.open += 1
@@ -76,6 +90,7 @@ async def main(result: Path) -> None:
     """Serve until every run is over."""
     sink, server = Sink(), make_server()
     add_sessions(server, sink)
+    add_fleet(server, sink.fleet)
     media.add_ingest(server, sink.ingest)
     sink.target = listen(server, "127.0.0.1:0")
     async with asyncio.TaskGroup() as group:

@@ -4,6 +4,7 @@ Law: a peer's bad message and a lost call are different things, and neither show
 """
 
 from headrace.core.errors import HeadraceError, RemoteProtocolError
+from headrace.runtime.config import BadSetting
 
 
 class WireError(RemoteProtocolError):
@@ -25,7 +26,7 @@ class Unanswered(CallLost):
     """Nobody answered: the peer is not there, went away, or took too long."""
 
 
-class BadTarget(HeadraceError):
+class BadTarget(BadSetting):
     """What should be a gRPC target is none."""
 
     code = "bad_target"

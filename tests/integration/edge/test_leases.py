@@ -267,14 +267,16 @@ async def test_a_session_that_goes_on_with_a_run_starts_on_its_timeline_and_its_
     # Neither the rate nor a whole segment is known: the plan has decided what they are for.
     encoder.rtmp.send_video(0, flv.encode_video(flv.VideoConfig(AVC)))
     encoder.rtmp.send_audio(0, flv.encode_audio(flv.AudioConfig(AAC)))
-    await send(stack, encoder, 0, 10)
+    async with asyncio.timeout(5):
+        await send(stack, encoder, 0, 10)
     (opened,) = stack.transcoder.opens
     assert (opened.session, opened.starts_at, opened.anchor_ms, opened.attempt) == (3, FAR, 1_700_000_000_000, 1)
     assert (opened.floor, opened.plan) == (0, plan)
     frames = stack.transcoder.frames["a"]
     assert [f.pts for f in frames if f.kind is Kind.VIDEO] == [FAR + 3600 * i for i in range(10)]
     counts = [f.sample for f in frames if f.kind is Kind.AUDIO]
-    assert counts[0] == opened.source.audio.grid if opened.source.audio else False
+    assert opened.source.audio is not None
+    assert opened.source.audio.grid == counts[0]
     assert (counts[0] - 37) % 1024 == 0
     assert 0 <= counts[0] - 3600 * 48_000 < 2048
     encoder.writer.transport.abort()
