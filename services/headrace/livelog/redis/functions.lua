@@ -148,9 +148,8 @@ local function publish(keys, args)
     local entry, kind, part = fields[4], fields[6], fields[10]
     id = fields[2]
     if kind == 'part' then
-      -- Bytes that were staged long ago have expired: the part is published without them, as one that is too old.
-      if redis.call('EXISTS', args[4] .. part) == 1 then
-        redis.call('RENAME', args[4] .. part, args[5] .. part)
+      -- Bytes that were staged long ago have expired, and cannot be renamed: their part is published without them.
+      if not redis.pcall('RENAME', args[4] .. part, args[5] .. part).err then
         redis.call('EXPIRE', args[5] .. part, args[6])
       end
     elseif kind == 'run' then

@@ -1,0 +1,83 @@
+"""Cells of the live log as settings name them."""
+
+import pytest
+from pydantic import SecretStr
+
+from headrace.livelog import connect
+from headrace.livelog.cell import Access, Address, Cell
+from headrace.livelog.settings import LogSettings, parse_cells
+from headrace.runtime.config import BadSetting
+
+
+@pytest.mark.parametrize(
+    ("text", "cells"),
+    [
+        ("", ()),
+        ("redis://log:7000", (Cell("", (Address("log", 7000),)),)),
+        ("redis://log", (Cell("", (Address("log", 6379),)),)),
+        ("redis://[::1]:7000/", (Cell("", (Address("::1", 7000),)),)),
+        (
+            " a=redis://one:1,two:2  b=redis+cluster://three:3 ",
+            (
+                Cell("a", (Address("one", 1), Address("two", 2))),
+                Cell("b", (Address("three", 3),), cluster=True),
+            ),
+        ),
+        ("redis://:se%20cret@log", (Cell("", (Address("log", 6379),), Access(None, "se cret")),)),
+        (
+            "rediss://user:p%40ss@log:1,other:2?ssl_ca_certs=/ca.pem",
+            (
+                Cell(
+                    "",
+                    (Address("log", 1), Address("other", 2)),
+                    Access("user", "p@ss", True, (("ssl_ca_certs", "/ca.pem"),)),
+                ),
+            ),
+        ),
+        ("rediss+cluster://log:1", (Cell("", (Address("log", 1),), Access(tls=True), cluster=True),)),
+    ],
+)
+def test_cells_are_read_from_their_urls(text: str, cells: tuple[Cell, ...]) -> None:
+    assert parse_cells(text) == cells
+    assert LogSettings(log_cells=SecretStr(text)).cells == cells
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "http://user:hidden@log",
+        "Upper=redis://:hidden@log",
+        "waytoolongname=redis://:hidden@log",
+        "redis://:hidden@log:port",
+        "redis://:hidden@log:99999999",
+        "redis://:hidden@",
+        "redis://:hidden@log,",
+        "redis://:hidden@log/1",
+        "redis://:hidden@log?ssl_ca_certs=/ca.pem",
+        "rediss://:hidden@log?socket_timeout=hidden",
+        "redis://:hidden@log redis://:hidden@another",
+        "a=redis://:hidden@log a=redis://:hidden@another",
+    ],
+)
+def test_what_cannot_be_is_refused_without_a_word_of_its_password(text: str) -> None:
+    with pytest.raises(BadSetting) as refused:
+        LogSettings(log_cells=SecretStr(text))
+    assert "HEADRACE_LOG_CELLS" in str(refused.value)
+    assert "hidden" not in str(refused.value)
+
+
+def test_a_password_does_not_show_itself() -> None:
+    settings = LogSettings(log_cells=SecretStr("redis://user:hidden@log"))
+    assert "hidden" not in repr(settings) + str(settings) + repr(settings.cells) + repr(settings.model_dump())
+
+
+def test_a_log_without_servers_cannot_be_connected_to() -> None:
+    with pytest.raises(BadSetting, match="HEADRACE_LOG_CELLS"):
+        connect(LogSettings())
+
+
+def test_connecting_opens_nothing_yet() -> None:
+    assert connect(LogSettings(log_cells=SecretStr("a=redis://nowhere.invalid b=redis://nor.invalid"))).cells == (
+        "a",
+        "b",
+    )
