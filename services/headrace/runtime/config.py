@@ -53,4 +53,5 @@ def child_environment() -> dict[str, str]:
 
 
 def _sentence(place: tuple[int | str, ...], why: str) -> str:
-    return f"{PREFIX}{str(place[0]).upper() if place else 'settings'}: {why}"
+    # "Value error" is what pydantic says before the words of a validator of ours.
+    return f"{PREFIX}{str(place[0]).upper() if place else 'settings'}: {why.removeprefix('Value error, ')}"

@@ -5,7 +5,11 @@ Law: read once, immutable, passed down.
 
 from pathlib import Path
 
+from pydantic import Field, ValidationInfo, field_validator
+
 from headrace.runtime.config import Settings
+
+EVERYWHERE = ("0.0.0.0", "[::]")
 
 
 class TranscoderSettings(Settings):
@@ -14,8 +18,8 @@ class TranscoderSettings(Settings):
     transcoder_target: str = "127.0.0.1:7071"
     """gRPC target to listen on: `host:port` or `unix:/path`; port 0 takes a free one."""
 
-    transcoder_advertise: str = ""
-    """The target that edges dial, where it differs from the one listened on."""
+    transcoder_advertise: str = Field(default="", validate_default=True)
+    """The target that edges dial, where it differs from the one listened on: needed where that one is 0.0.0.0."""
 
     control_target: str = "127.0.0.1:7070"
     """gRPC targets of control's replicas, separated by commas: a name counts for all its addresses. Each is told once a
@@ -50,3 +54,11 @@ class TranscoderSettings(Settings):
 
     stop_timeout_s: float = 3.0
     """The same when the process is asked to stop, seconds."""
+
+    @field_validator("transcoder_advertise")
+    @classmethod
+    def _can_be_dialled(cls, advertised: str, info: ValidationInfo) -> str:
+        target = advertised or info.data.get("transcoder_target", "")
+        if target.rpartition(":")[0] in EVERYWHERE:
+            raise ValueError(f"nobody can dial {target}: name the address by which edges reach this transcoder")
+        return advertised

@@ -28,7 +28,11 @@ PORTS = {
 }
 NEEDS = {
     "edge": {"HEADRACE_CONTROL_TARGET": NOBODY},
-    "transcoder": {"HEADRACE_CONTROL_TARGET": NOBODY, "HEADRACE_LOG_CELLS": REDIS},
+    "transcoder": {
+        "HEADRACE_CONTROL_TARGET": NOBODY,
+        "HEADRACE_LOG_CELLS": REDIS,
+        "HEADRACE_CAPACITY_PIXELS_S": "1",
+    },
     "origin": {"HEADRACE_LOG_CELLS": REDIS},
     "control": {
         "HEADRACE_CONTROL_TARGET": "127.0.0.1:0",
@@ -43,6 +47,14 @@ NOT_ITS_OWN = {
     "transcoder": ("fastapi", "starlette", "sqlalchemy", "alembic", "aiosqlite", "psycopg"),
     "origin": ("av", "fastapi", "starlette", "sqlalchemy", "alembic", "aiosqlite", "psycopg"),
     "control": ("av",),
+}
+
+
+NOT_READY = {
+    "edge": "control has not been heard yet",
+    "transcoder": "the live log does not answer",
+    "origin": "the live log does not answer",
+    "control": "transcoders have not reported yet",
 }
 
 
@@ -84,11 +96,13 @@ def alone(request: pytest.FixtureRequest, database: str) -> Iterator[tuple[str, 
         yield service, process, http
 
 
-def test_it_lives_and_measures_whatever_else_is_there(alone: tuple[str, Process, httpx.Client]) -> None:
-    _, process, http = alone
+def test_it_lives_whatever_else_is_there_and_says_what_it_waits_for(alone: tuple[str, Process, httpx.Client]) -> None:
+    service, process, http = alone
     assert http.get("/livez").text == "ok\n"
     assert "python_info" in http.get("/metrics").text
-    assert http.get("/readyz").status_code in (200, 503)
+    eventually("it has begun", lambda: http.get("/readyz").text != "starting\n", START_S)
+    answer = http.get("/readyz")
+    assert (answer.status_code, answer.text) == (503, f"{NOT_READY[service]}\n")
     assert process.running
 
 
@@ -124,6 +138,12 @@ def test_a_bad_setting_is_one_sentence_and_exit_code_2(service: str) -> None:
 )
 def test_what_cannot_be_is_named_by_its_variable(service: str, setting: str, value: str) -> None:
     assert refusal(service, 2, **{setting: value}).startswith(f"headrace {service}: {setting}: ")
+
+
+@pytest.mark.parametrize("service", ["edge", "transcoder", "origin"])
+def test_a_target_that_is_none_is_one_sentence_and_exit_code_2(service: str) -> None:
+    sentence = refusal(service, 2, HEADRACE_CONTROL_TARGET="no target")
+    assert sentence == f"headrace {service}: 'no target' is no gRPC target: host:port or unix:/path is wanted"
 
 
 @pytest.mark.parametrize("service", SERVICES)
