@@ -13,7 +13,7 @@ from headrace.core.broadcast import Refused
 from headrace.edge import metrics
 from headrace.edge.statuses import refusal_of
 from headrace.runtime.telemetry.logs import RateLimited, logger
-from headrace.wire.control import HeldSession, SessionsClient, Verdict
+from headrace.wire.control import HeldSession, SessionsClient
 
 AT_ONCE = 100  # sessions in one question
 LOOK_S = 1.0  # while nothing is held
@@ -61,11 +61,6 @@ class Leases:
     def drop(self, borrower: Borrower) -> None:
         """A session is over."""
         self._held.pop(borrower, None)
-
-    async def ask(self, borrower: Borrower) -> Verdict:
-        """Control's word on one session, at once. Raises Refused where there is none."""
-        (verdict,) = await self._control.renew(self._pod, [borrower.held])
-        return verdict
 
     async def run(self) -> None:
         """Renew until cancelled."""

@@ -1,14 +1,12 @@
 """One publish inside a connection, from the question to the last byte in the log.
 
 Law: read top-down as a story: ask control, describe the source, get a transcoder, forward, release. A session never
-outlives its forwarder's flush, and control always hears how it ended, unless it said so itself.
-Neighbours: `connection` feeds it, `publish` makes frames, `forwarder` sends them, `leases` hears whether it goes on.
+outlives its forwarder's flush. Neighbours: `connection` feeds it, `publish` makes frames, `forwarder` sends them;
+`lent` speaks to control of it, `leases` hears whether it goes on.
 """
 
 import asyncio
-import secrets
 from collections.abc import Callable
-from contextlib import suppress
 from enum import Enum
 from typing import Protocol
 
@@ -19,18 +17,17 @@ from headrace.edge import metrics
 from headrace.edge.budget import Budget
 from headrace.edge.forwarder import Ending, Forwarder, Outranked
 from headrace.edge.leases import Leases
+from headrace.edge.lent import Lent
 from headrace.edge.publish import Publish
 from headrace.edge.replay import ReplayBuffer
 from headrace.edge.settings import EdgeSettings
-from headrace.edge.statuses import STATUS, refusal_of
+from headrace.edge.statuses import STATUS
 from headrace.runtime.aio.clock import monotonic_ms
 from headrace.runtime.aio.tasks import task_group
 from headrace.runtime.telemetry.logs import RateLimited, logger
-from headrace.wire.control import Allocated, HeldSession, OpenedSession, ReleaseReason, SessionsClient
+from headrace.wire.control import HeldSession, OpenedSession, ReleaseReason, SessionsClient
 
 DESCRIBE_S = 20.0  # the longest GOP that a profile may ask for passes in half of it, at most links' speed
-RELEASE_AGAIN_S = (0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 30.0)  # then control's own sweep has found out
-ASK_AGAIN_S = (1.0, 2.0)  # where control has no word on a session that is outranked
 STOP_FLUSH_S = 2.5  # with what follows in standalone, the process stops within 5 s
 
 _log = logger(__name__)
@@ -85,20 +82,15 @@ class Session:
         budget: Budget,
     ) -> None:
         self.stream_id = asked.stream_id
-        self.session_id = secrets.token_hex(16)  # whoever knows it may speak for the session
         self._asked = asked
         self._shell = shell
-        self._control = control
+        self._lent = Lent(control, settings.pod, shell.peer)
         self._leases = leases
         self._settings = settings
         self._budget = budget
-        self._opened: OpenedSession | None = None
         self._publish: Publish | None = None
-        self._source: Source | None = None
-        self._allocated: Allocated | None = None
         self._media_came = False
         self._media_at_ms = 0
-        self._lost = False
         self._how: How | None = None
         self._stopping = False
         self._refusal: Refused | None = None
@@ -156,21 +148,14 @@ class Session:
     # What `leases` asks and says
 
     @property
+    def session_id(self) -> str:
+        """Its name."""
+        return self._lent.id
+
+    @property
     def held(self) -> HeldSession:
         """As control is told of it. Only of a session that was opened."""
-        assert self._opened is not None
-        allocated = self._allocated
-        return HeldSession(
-            self.session_id,
-            self._opened.stream,
-            self._opened.run,
-            self._opened.session,
-            self._shell.peer,
-            anchor_ms=self._publish.anchor_ms if self._publish is not None else self._opened.anchor_ms,
-            plan=allocated.plan if allocated is not None else self._opened.plan,
-            source=self._source,
-            transcoder=allocated.transcoders[0] if allocated is not None else "",
-        )
+        return self._lent.held(self._publish.anchor_ms if self._publish is not None else 0)
 
     def idle_ms(self) -> int:
         """How long no media has come, though its socket was read."""
@@ -178,7 +163,7 @@ class Session:
 
     def lose(self, refusal: Refused) -> None:
         """Control says that it is over: nobody is asked or told any more."""
-        self._lost = True
+        self._lent.over = True
         self._refuse(refusal)
 
     def count(self) -> None:
@@ -210,9 +195,9 @@ class Session:
         except Refused as refusal:
             self._count(refusal)
             self._shell.refuse(self._asked.id, STATUS[refusal.reason], refusal.description)
-            await self._disown(refusal)
+            if refusal.reason is Reason.UNAVAILABLE:
+                await self._lent.disown()
             return
-        self._opened = opened
         self._media_at_ms = monotonic_ms()
         buffer = ReplayBuffer(self._settings.replay_bytes, self._budget)
         self._publish = Publish(opened, buffer)
@@ -227,7 +212,7 @@ class Session:
             reason = self._how.value if self._how else ReleaseReason.FAILED
         except Outranked as outranked:
             reason = ReleaseReason.LOST  # the run is not ours to end
-            self._fail(await self._judged(outranked))
+            self._fail(await self._lent.judged(self._publish.anchor_ms, outranked))
         except Refused as refusal:
             self._fail(refusal)
         finally:
@@ -236,8 +221,7 @@ class Session:
             buffer.clear()
             self._on_room()
             self._leases.drop(self)
-            if not self._lost:
-                await self._release(opened, reason, flushed=True)
+            await self._lent.release(reason, patiently=not self._stopping)
             _log.info("publish over", extra={"stream": opened.stream, "run": opened.run, "reason": reason.name})
 
     async def _open(self) -> OpenedSession:
@@ -246,21 +230,17 @@ class Session:
         target = self._asked.target
         if not target.key.reveal():
             raise Refused(Reason.BAD_KEY, "no stream key given")
-        return await self._control.open_session(
-            target.app, target.key, self._settings.pod, self._shell.peer, self.session_id
-        )
+        return await self._lent.open(target.app, target.key)
 
     async def _forward(self, opened: OpenedSession, publish: Publish) -> None:
         source = await self._described(publish)
         if source is None:  # it ended before it had sent a picture
-            await self._closing(opened)
+            await self._closing()
             return
-        self._source = source
-        allocated = await self._control.allocate(opened.session_id, source, publish.anchor_ms)
-        self._allocated = allocated
+        allocated = await self._lent.allocate(source, publish.anchor_ms)
         self._forwarder = Forwarder(opened, allocated, source, publish, self._on_room)
         async with task_group() as group:
-            ending = group.create_task(self._until_over(opened, self._forwarder))
+            ending = group.create_task(self._until_over(self._forwarder))
             await self._forwarder.run()
             ending.cancel()
 
@@ -285,58 +265,21 @@ class Session:
                 ) from None
             return source
 
-    async def _until_over(self, opened: OpenedSession, forwarder: Forwarder) -> None:
+    async def _until_over(self, forwarder: Forwarder) -> None:
         while self._how is None and self._refusal is None:
             self._changed.clear()
             await self._changed.wait()
         if self._refusal is not None:
             raise self._refusal
-        await self._closing(opened)
+        await self._closing()
         forwarder.finish(Ending.HOLD if self._how is How.LOST else Ending.END)
         if self._stopping:
             await asyncio.sleep(STOP_FLUSH_S)
             raise Refused(Reason.UNAVAILABLE, "this server is stopping")
 
-    async def _closing(self, opened: OpenedSession) -> None:
-        """Tell control at once, so that a publish which comes right back waits for our flush and is not refused."""
+    async def _closing(self) -> None:
         if self._how is not None:
-            await self._release(opened, self._how.value, flushed=False)
-
-    async def _release(self, opened: OpenedSession, reason: ReleaseReason, *, flushed: bool) -> None:
-        """Tell control; the last word again and again, since until it is heard the key counts as taken."""
-        for wait_s in (*RELEASE_AGAIN_S, None):
-            try:
-                await self._control.release(opened.session_id, reason, flushed=flushed)
-            except Refused as refusal:
-                _log.warning("control was not told of an end", extra={"run": opened.run, "why": refusal.description})
-                if not flushed or self._stopping or wait_s is None:
-                    return
-                await asyncio.sleep(wait_s)
-            else:
-                return
-
-    async def _judged(self, outranked: Outranked) -> Refused:
-        """What the encoder of an outranked session is told: control's own words where it has any.
-
-        Where control knows of nobody else, publishing again is given a session above the other one.
-        """
-        for wait_s in (*ASK_AGAIN_S, None):
-            try:
-                verdict = await self._leases.ask(self)
-            except Refused:
-                if wait_s is None:
-                    break
-                await asyncio.sleep(wait_s)
-            else:
-                self._lost = not verdict.held
-                return outranked if verdict.held else refusal_of(verdict)
-        return outranked
-
-    async def _disown(self, refused: Refused) -> None:
-        """Control may have opened the session and its answer be lost: then it shall not wait for the lease's end."""
-        if refused.reason is Reason.UNAVAILABLE:
-            with suppress(Refused):
-                await self._control.release(self.session_id, ReleaseReason.LOST, flushed=True)
+            await self._lent.closing(self._how.value)
 
     def _fail(self, refusal: Refused) -> None:
         self._count(refusal)
