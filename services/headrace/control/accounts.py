@@ -16,7 +16,7 @@ from zlib import crc32
 from headrace.control.db import Conflict, Database, DatabaseError
 from headrace.control.fleet import Fleet
 from headrace.control.keys import new_session_id
-from headrace.control.model import Allocation, HoldState, Pod
+from headrace.control.model import Allocation, HoldState, Pod, PodState
 from headrace.core.broadcast import RunId
 from headrace.runtime.aio.clock import unix_ms
 from headrace.runtime.telemetry.logs import RateLimited, logger
@@ -81,6 +81,15 @@ class Accounts:
             except DatabaseError:
                 self._fleet.unwritten.update(pods)
                 raise
+
+    async def look_at(self, pod: str) -> None:
+        """This one's row did not do what was expected of it. Raises DatabaseError."""
+        async with self._database.read() as tx:
+            row = await tx.pods.get(pod)
+        if row is None or row.state is not PodState.READY:
+            self._fleet.rooms.drop(pod)  # until its next report, and its row is written again by the next round
+        else:
+            self._fleet.hold(pod, row.held)
 
     async def look(self) -> None:
         """See what is held, unless that was seen just now. Raises DatabaseError."""

@@ -56,12 +56,12 @@ class Placing:
                 chosen = random.choice(found)
                 async with self._turn(until_s):
                     taken = await take(chosen, wanted)
-                held = self._fleet.held(chosen.pod)
                 if taken:
-                    self._fleet.hold(chosen.pod, held + wanted)
+                    self._fleet.hold(chosen.pod, self._fleet.held(chosen.pod) + wanted)
                     return chosen
-                # Somebody else holds more there than we know: so much at least.
-                self._fleet.hold(chosen.pod, max(held, chosen.capacity - wanted + 1, 1))
+                await self._accounts.look_at(chosen.pod)
+                if monotonic_s() >= until_s + LOOK_AGAIN_S:
+                    raise _busy()  # others were faster every time
 
     def standbys(self, cost: int, zone: str, chosen: str) -> tuple[str, ...]:
         """Targets that could take the run too, best first. Nothing is held on them: they admit by their own room."""
@@ -70,7 +70,7 @@ class Placing:
     @asynccontextmanager
     async def _queued(self) -> AsyncIterator[None]:
         if self._waiting >= self._length:
-            raise Refused(Reason.UNAVAILABLE, "Too many streams start at this moment, try again in a few seconds.")
+            raise _busy()
         self._waiting += 1
         try:
             yield
@@ -84,11 +84,14 @@ class Placing:
                 async with asyncio.timeout(max(0.0, until_s - monotonic_s())):
                     await self._turns.acquire()
             except TimeoutError:
-                words = "Too many streams start at this moment, try again in a few seconds."
-                raise Refused(Reason.UNAVAILABLE, words) from None
+                raise _busy() from None
         else:
             await self._turns.acquire()
         try:
             yield
         finally:
             self._turns.release()
+
+
+def _busy() -> Refused:
+    return Refused(Reason.UNAVAILABLE, "Too many streams start at this moment, try again in a few seconds.")

@@ -16,6 +16,7 @@ from headrace.control.model import Pod, PodState
 
 MANY = 500
 _TOLD = ("target", "zone", "version", "state", "capacity")
+_COLUMNS = (pods.c.id, *(pods.c[name] for name in _TOLD), pods.c.held, pods.c.silent_ms)
 
 
 class Pods:
@@ -26,13 +27,12 @@ class Pods:
 
     async def all(self) -> Sequence[Pod]:
         """Every one."""
-        columns = (pods.c.id, *(pods.c[name] for name in _TOLD), pods.c.held, pods.c.silent_ms)
-        return [
-            Pod(id_, target, zone, version, PodState(state), capacity, held, silent_ms is not None)
-            for id_, target, zone, version, state, capacity, held, silent_ms in (
-                await self._connection.execute(select(*columns).order_by(pods.c.id))
-            )
-        ]
+        return [_pod(*row) for row in await self._connection.execute(select(*_COLUMNS).order_by(pods.c.id))]
+
+    async def get(self, name: str) -> Pod | None:
+        """This one, if it is there."""
+        row = (await self._connection.execute(select(*_COLUMNS).where(pods.c.id == name))).first()
+        return None if row is None else _pod(*row)
 
     async def write(self, changed: Sequence[Pod]) -> None:
         """What these say of themselves; new ones hold nothing. What is held on known ones stays."""
@@ -62,3 +62,9 @@ class Pods:
         gone = [row.id for row in await self._connection.execute(query.order_by(pods.c.id).with_for_update())]
         await self._connection.execute(delete(allocations).where(allocations.c.pod.in_(gone)))
         await self._connection.execute(delete(pods).where(pods.c.id.in_(gone)))
+
+
+def _pod(
+    name: str, target: str, zone: str, version: str, state: str, capacity: int, held: int, silent_ms: int | None
+) -> Pod:
+    return Pod(name, target, zone, version, PodState(state), capacity, held, silent_ms is not None)
