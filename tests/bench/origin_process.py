@@ -9,7 +9,7 @@ import sys
 from collections.abc import Iterator
 from dataclasses import replace
 
-from headrace.core.broadcast import Claim, Entry, Epoch, Part, Plan, RunId
+from headrace.core.broadcast import Claim, Entry, Epoch, Part, Plan, RunId, RunStart
 from headrace.core.media import TICKS_PER_S
 from headrace.livelog.base import Append
 from headrace.livelog.memory import MemoryLog
@@ -33,10 +33,12 @@ Sized = tuple[Entry, bytes | None]
 async def main(stopping: asyncio.Event) -> None:
     """Serve until signalled."""
     log = MemoryLog()
-    writer = Writer(log, RunId(RUN), Claim(Epoch(0, 0), "session", "writer"), PLAN)
+    start, *inits = start_of(PLAN)
+    assert isinstance(start, RunStart)
+    writer = Writer(log, RunId(RUN), Claim(Epoch(0, 0), "session", "writer"), start)
     await writer.take(0)
     full = 2 * PLAN.window_s * TICKS_PER_S // PLAN.segment
-    await writer.append([Append(entry) for entry in start_of(PLAN)])
+    await writer.append([Append(entry) for entry in inits])
     for msn in range(full):
         await writer.append([Append(*entry) for step in steps(PLAN, msn) for entry in step])
     origin = build(OriginSettings(), log=log)

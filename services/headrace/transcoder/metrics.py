@@ -40,3 +40,18 @@ PUBLISH_DELAY = Histogram(
     buckets=(0.1, 0.2, 0.5, 1, 2, 3, 5, 10, 30),
 )
 HELD_BYTES = Gauge("headrace_transcoder_held_bytes", "Parts that wait for the log, all runs together")
+RETAKES = Counter(
+    "headrace_transcoder_log_retakes_total",
+    "Runs' logs taken over again by their own writers, by what was wrong",
+    ["reason"],
+)
+RESTAGED = Counter("headrace_transcoder_entries_restaged_total", "Entries staged again since the log had lost them")
+PARTS_DROPPED = Counter(
+    "headrace_transcoder_parts_dropped_total", "Parts without a place in a log that had lost everything"
+)
+TAIL_DROPPED = Counter(
+    "headrace_transcoder_tail_dropped_total", "Entries not durable yet that were no longer kept, for want of room"
+)
+UNDURABLE = Counter(
+    "headrace_transcoder_undurable_seconds_total", "Time that runs spent without all replicas of their logs"
+)

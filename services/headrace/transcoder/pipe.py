@@ -36,12 +36,16 @@ class PipeBroken(HeadraceError):
 
 @dataclass(frozen=True, slots=True)
 class Begin:
-    """Down, first: what to make. `positions`: where each rung goes on; `encoders`: the ids of the rungs' encoders."""
+    """Down, first: what to make. `positions`: where each rung goes on; `encoders`: the ids of the rungs' encoders.
+
+    `starts_at`: where the source starts, ticks; what comes first there has nothing before it.
+    """
 
     plan: Plan
     source: Source
     positions: dict[str, RungPosition] = field(default_factory=dict)
     encoders: dict[str, str] = field(default_factory=dict)
+    starts_at: int = 0
 
 
 class Flush(NamedTuple):

@@ -11,13 +11,14 @@ from collections.abc import Sequence
 from contextlib import suppress
 from functools import partial
 
-from headrace.core.broadcast import Claim, Entry, Plan, Refused, RunId, RunStart
+from headrace.core.broadcast import Claim, Plan, Refused, RunId, RunStart
 from headrace.core.broadcast.refusals import Reason
 from headrace.livelog.base import LiveLog
 from headrace.runtime.aio.tasks import spawn_isolated
 from headrace.runtime.telemetry.logs import logger
 from headrace.transcoder import metrics
 from headrace.transcoder.capacity import Capacity, cost
+from headrace.transcoder.continuation import go_on
 from headrace.transcoder.pipe import Begin, PipeBroken
 from headrace.transcoder.pool import Pool
 from headrace.transcoder.process import WORKER_COMMAND, WorkerProcess
@@ -105,10 +106,11 @@ class Supervisor:
 
     async def _start(self, opened: Open) -> Work:
         claim = Claim(opened.epoch, opened.session_id, writer=secrets.token_hex(8))
-        writer = Writer(self._log, opened.run, claim, opened.plan)
+        writer = Writer(self._log, opened.run, claim, RunStart(opened.plan, opened.anchor_ms))
         taken = await writer.take(opened.floor)
+        positions = await go_on(writer, opened, taken)
         process = await self._take_worker(opened.run)
-        begin = Begin(opened.plan, opened.source, dict(taken.rungs), _encoder_ids(opened.plan))
+        begin = Begin(opened.plan, opened.source, positions, _encoder_ids(opened.plan), opened.starts_at)
         try:
             await process.pipe.send(begin)
         except PipeBroken as broken:
@@ -116,9 +118,8 @@ class Supervisor:
         except BaseException:
             await process.end(0)
             raise
-        head: list[Entry] = [] if taken.n else [RunStart(opened.plan, opened.anchor_ms)]
         _log.info("run taken", extra={"run": opened.run, "epoch": tuple(opened.epoch), "worker": process.pid})
-        return Work(opened.run, opened.plan, opened.anchor_ms, writer, process, head, self._settings)
+        return Work(opened.run, opened.plan, opened.anchor_ms, writer, process, self._settings, opened.starts_at)
 
     async def _take_worker(self, run: RunId) -> WorkerProcess:
         if self.draining or self._pool is None:

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from fractions import Fraction
 
-from headrace.core.broadcast import End, Entry, Gap, Hold, Init, Part, Plan, Refused, RunId
+from headrace.core.broadcast import End, Gap, Hold, Init, Part, Plan, Refused, RunId
 from headrace.core.broadcast.refusals import Reason
 from headrace.core.errors import HeadraceError
 from headrace.core.media import TICKS_PER_MS, TICKS_PER_S, Frame, Kind
@@ -23,7 +23,7 @@ from headrace.transcoder import metrics
 from headrace.transcoder.pipe import Counted, Done, Failed, Flush, Made, PipeBroken, Ready
 from headrace.transcoder.process import WorkerProcess
 from headrace.transcoder.settings import TranscoderSettings
-from headrace.transcoder.writer import Progress, Writer
+from headrace.transcoder.writer import BATCH_BYTES, Progress, Writer
 
 STOP_NOTICE_S = 0.1  # after how long a flush under way hears that it has less time now
 _ENTRY_BYTES = 512  # what an entry counts for beside its bytes
@@ -35,7 +35,7 @@ _FRAMES = {kind: metrics.FRAMES.labels(kind.name.lower()) for kind in Kind}
 class Work:
     """Runs in a task of its own (`run`), so that it outlives the call that feeds it.
 
-    `head` are the entries that open a new log. `resume_from`: the first tick that is not in the log.
+    `starts_at`: where the session's media starts. `resume_from`: the first tick that is not in the log.
     """
 
     def __init__(
@@ -45,17 +45,17 @@ class Work:
         anchor_ms: int,
         writer: Writer,
         process: WorkerProcess,
-        head: Sequence[Entry],
         settings: TranscoderSettings,
+        starts_at: int = 0,
     ) -> None:
         self.name = run
-        self.resume_from = writer.published
+        self.resume_from = max(writer.published, starts_at)
         self.progress = writer.progress
         self._plan = plan
         self._anchor_ms = anchor_ms
         self._writer = writer
         self._process = process
-        self._head = list(head)
+        self._starts_at = starts_at
         self._settings = settings
         self._made: Channel[Append] = Channel(settings.worker_output_bytes)
         self._rungs = frozenset(plan.rung_names)
@@ -78,6 +78,9 @@ class Work:
     async def feed(self, frames: Sequence[Frame]) -> None:
         """Hand frames to the worker; waits while it does not read. Raises what the work failed of."""
         for frame in frames:
+            if frame.pts < self._starts_at:
+                metrics.DROPPED.labels("before_the_session").inc()
+                continue
             try:
                 async with asyncio.timeout(self._settings.stall_timeout_s):
                     await self._process.pipe.send(frame)
@@ -103,6 +106,7 @@ class Work:
     def leave(self, within_s: float = float("inf")) -> None:
         """Nobody feeds this run any more: what there is goes out, however long it takes, or `within_s`."""
         self._leave_by_s = min(self._leave_by_s, monotonic_s() + within_s)
+        self._writer.hurry()
         self._flushing.set()
 
     async def _finish(self) -> None:
@@ -164,7 +168,9 @@ class Work:
                 match message:
                     case Made(part, data):
                         await self._keep(part, data)
-                    case Init() | Gap():
+                    case Init():
+                        await self._open(message)
+                    case Gap():
                         await self._keep(message, None)
                     case Counted(what, times):
                         metrics.DROPPED.labels(what).inc(times)
@@ -184,6 +190,15 @@ class Work:
         finally:
             await self._made.close()
 
+    async def _open(self, init: Init) -> None:
+        """A rung's initialization section: one run has one, whoever encodes."""
+        known = self._writer.inits.get(init.rung)
+        if known is None:
+            await self._keep(init, None)
+        elif known != init:
+            self._fail(Refused(Reason.BAD_SOURCE, f"the settings of {init.rung} are not those that the run began with"))
+            raise PipeBroken("another initialization section")
+
     async def _keep(self, entry: Part | Gap | Init, data: bytes | None) -> None:
         if entry.rung not in self._rungs:
             raise PipeBroken(f"the worker speaks of a rung {entry.rung!r}")
@@ -200,8 +215,10 @@ class Work:
         try:
             async for first in self._made:
                 batch = [first]
-                while len(self._made):
+                size = _held_bytes(first.data)
+                while len(self._made) and size < BATCH_BYTES:
                     batch.append(await self._made.receive())
+                    size += _held_bytes(batch[-1].data)
                 await self._write(batch)
                 self._hold_bytes(-sum(_held_bytes(data) for _, data in batch))
         except LogError as error:
@@ -209,8 +226,7 @@ class Work:
             await self._made.close()
 
     async def _write(self, batch: list[Append]) -> None:
-        head, self._head = self._head, []
-        progress = await self._writer.append([*map(Append, head), *batch])
+        progress = await self._writer.append(batch)
         self._measure(batch)
         self.progress = progress
         self._tell()

@@ -210,7 +210,7 @@ def test_another_worker_goes_on_where_the_first_one_stopped(plain: Clip) -> None
     key = max(f.pts for f in plain.frames if f.kind is Kind.VIDEO and f.keyframe and f.pts <= oldest)
     since = [f for f in plain.frames if f.pts >= key - (135_000 if f.kind is Kind.AUDIO else 0)]
     rest = work(begin_of(plan, plain.source, positions, "e2"), since)
-    assert (rest.failed, rest.done, rest.inits) == ("", True, {})
+    assert (rest.failed, rest.done, rest.inits) == ("", True, whole.inits)
     for rung in positions:
         assert rest.parts[rung][0].part.independent
         whole.parts[rung] += rest.parts[rung]

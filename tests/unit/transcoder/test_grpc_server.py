@@ -59,11 +59,9 @@ class Edge:
 
 
 async def test_everything_that_was_published_is_told_one_message_at_a_time() -> None:
-    writer = Writer(MemoryLog(), RunId("run"), Claim(Epoch(1, 1), "session", writer="w"), PLAN)
+    writer = Writer(MemoryLog(), RunId("run"), Claim(Epoch(1, 1), "session", writer="w"), RunStart(PLAN, 0))
     await writer.take(0)
-    work = Work(
-        RunId("run"), PLAN, 0, writer, cast(Any, Worker()), [RunStart(PLAN, 0)], TranscoderSettings()
-    )  # fmt: skip
+    work = Work(RunId("run"), PLAN, 0, writer, cast(Any, Worker()), TranscoderSettings())
 
     class Supervisor:
         async def take(self, opened: object) -> Work:

@@ -68,10 +68,10 @@ async def logged(plan: Plan, messages: list[Message]) -> RunModel:
     The other rungs have all their parts.
     """
     log, run = MemoryLog(), RunId("run")
-    writer = Writer(log, run, Claim(Epoch(1, 1), "session", writer="w"), plan)
+    writer = Writer(log, run, Claim(Epoch(1, 1), "session", writer="w"), RunStart(plan, 0))
     await writer.take(0)
-    entries: list[tuple[Entry, bytes | None]] = [(RunStart(plan, 0), None)]
-    entries += [(Init(rung, "avc1.64001f", rung.encode()), None) for rung in plan.rung_names]
+    inits = [Init(rung, "avc1.64001f", rung.encode()) for rung in plan.rung_names]
+    entries: list[tuple[Entry, bytes | None]] = [(init, None) for init in inits]
     for message in map(through_the_pipe, messages):
         if isinstance(message, Made):
             entries.append((message.part, message.data))

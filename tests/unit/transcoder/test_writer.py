@@ -4,14 +4,15 @@ from typing import Any
 
 import pytest
 
-from headrace.core.broadcast import Claim, Epoch, Gap, Part, RunId
-from headrace.livelog.base import Append, Fenced, RungPosition, Staged, Taken
+from headrace.core.broadcast import Claim, Epoch, Gap, Part, RunId, RunStart
+from headrace.livelog.base import Append, Cursor, Fenced, Reading, RungPosition, Staged, Taken
 from headrace.livelog.memory import MemoryLog
 from headrace.transcoder.writer import Progress, Writer
 from tests.support.broadcasts import PLAN
 
 RUN = RunId("run")
 CLAIM = Claim(Epoch(1, 1), "session", "writer")
+START = RunStart(PLAN, 0)
 
 
 class Recorder(MemoryLog):
@@ -26,6 +27,9 @@ class Recorder(MemoryLog):
     async def takeover(self, run: RunId, claim: Claim, floor: int, *, open_new: bool = False) -> Taken:
         self.calls.append(("takeover", floor, open_new))
         return self._taken
+
+    async def read(self, run: RunId, cursor: Cursor) -> Reading:
+        return Reading((), cursor)
 
     async def stage(self, run: RunId, claim: Claim, n: int, *appends: Append) -> Staged:
         last = n + len(appends) - 1
@@ -48,7 +52,7 @@ def gaps(part: int) -> list[Append]:
 
 async def test_takeover_comes_first_and_what_was_staged_is_published_after_a_wait() -> None:
     log = Recorder(Taken(9, 7, "id", {"720p": RungPosition(1, 0, 180_000, 180_000, True, "")}))
-    writer = Writer(log, RUN, CLAIM, PLAN)
+    writer = Writer(log, RUN, CLAIM, START)
     await writer.take(90_000)
     assert log.calls == [("takeover", 90_000, False), ("wait",), ("publish", 9)]
     assert (writer.published, writer.furthest) == (0, 180_000)
@@ -56,13 +60,13 @@ async def test_takeover_comes_first_and_what_was_staged_is_published_after_a_wai
 
 async def test_a_floor_of_zero_opens_an_unknown_run_and_an_empty_log_has_nothing_to_publish() -> None:
     log = Recorder()
-    await Writer(log, RUN, CLAIM, PLAN).take(0)
+    await Writer(log, RUN, CLAIM, START).take(0)
     assert log.calls == [("takeover", 0, True), ("wait",)]
 
 
 async def test_a_batch_is_staged_in_order_and_costs_one_wait_and_one_publish() -> None:
     log = Recorder(Taken(4, 4, "id"))
-    writer = Writer(log, RUN, CLAIM, PLAN)
+    writer = Writer(log, RUN, CLAIM, START)
     await writer.take(0)
     log.calls.clear()
     assert await writer.append(gaps(0)) == Progress(30_000, 30_000)
@@ -70,7 +74,7 @@ async def test_a_batch_is_staged_in_order_and_costs_one_wait_and_one_publish() -
 
 
 async def test_progress_is_that_of_the_rendition_that_is_furthest_behind() -> None:
-    writer = Writer(Recorder(), RUN, CLAIM, PLAN)
+    writer = Writer(Recorder(), RUN, CLAIM, START)
     await writer.take(0)
     await writer.append(gaps(0))
     assert (await writer.append(gaps(1)[:2])).published == 30_000
@@ -79,7 +83,7 @@ async def test_progress_is_that_of_the_rendition_that_is_furthest_behind() -> No
 
 async def test_what_no_replica_has_is_published_but_not_durable() -> None:
     log = Recorder(durable=False)
-    writer = Writer(log, RUN, CLAIM, PLAN)
+    writer = Writer(log, RUN, CLAIM, START)
     await writer.take(0)
     assert await writer.append(gaps(0)) == Progress(30_000, 0)
     log.durable = True
@@ -88,7 +92,7 @@ async def test_what_no_replica_has_is_published_but_not_durable() -> None:
 
 async def test_a_refusal_by_the_log_is_the_writers_end() -> None:
     log = MemoryLog()
-    writer = Writer(log, RUN, CLAIM, PLAN)
+    writer = Writer(log, RUN, CLAIM, START)
     await writer.take(0)
     await log.takeover(RUN, Claim(Epoch(1, 2), "session", "other"), 0)
     part = Part("720p", 0, 0, 0, 30_000, 0, True, True, 1, "", "e")

@@ -6,7 +6,7 @@ waits for whoever is slow. Neighbours: `main` feeds it from the pipe.
 
 from collections.abc import Callable, Sequence
 
-from headrace.core.broadcast import AudioRung, AudioSource, Init, VideoRung
+from headrace.core.broadcast import AudioRung, AudioSource, VideoRung
 from headrace.core.codec.h264 import AvcConfig
 from headrace.core.hls.segmenter import Position, Span
 from headrace.core.media import TICKS_PER_S, Frame, Kind
@@ -92,8 +92,9 @@ class Line:
             sound = SoundPackager(rung, position, SOURCE_ENCODER, source.config, self._send)
         else:
             encoder = self._begin.encoders[rung.name]
-            sound = EncodedSound(source, rung, position, encoder, self._send, self._count)
-        self._open(rung, sound.init)
+            starts_at = self._begin.starts_at
+            sound = EncodedSound(source, rung, position, starts_at, encoder, self._send, self._count)
+        self._send(sound.init)
         return sound
 
     def _make_passed(self, rung: VideoRung, follower: Follower | None) -> PassthroughVideo:
@@ -101,7 +102,7 @@ class Line:
         own = self._position(rung)
         start = own if follower is None else self._oldest([rung])
         passed = PassthroughVideo(begin.plan, rung, begin.source.video, start, own, follower, self._send)
-        self._open(rung, passed.init)
+        self._send(passed.init)
         return passed
 
     def _make_encoded(self, follower: Follower) -> EncodedVideo:
@@ -114,7 +115,7 @@ class Line:
         for plan in sorted(begin.plan.encoded, key=lambda rung: rung.width * rung.height):
             below = [rung for name, rung in rungs.items() if above[name] == plan.name]
             rung = Rung(plan, self._position(plan), begin.encoders[plan.name], colour, below, self._send)
-            self._open(plan, rung.init)
+            self._send(rung.init)
             self._crew.start(plan.name, rung.run)
             rungs[plan.name] = rung
         tops = [rung for name, rung in rungs.items() if above[name] is None]
@@ -132,8 +133,3 @@ class Line:
         if at is None:
             return Position.initial()
         return Position(at.msn, at.part, at.start, at.segment_start, at.opened)
-
-    def _open(self, rung: VideoRung | AudioRung, init: Init) -> None:
-        """A rung that goes on has its initialization section in the log."""
-        if rung.name not in self._begin.positions:
-            self._send(init)

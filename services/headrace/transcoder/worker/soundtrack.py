@@ -84,13 +84,17 @@ class SoundPackager:
 
 
 class EncodedSound:
-    """The thread that encodes sound. `inbox` takes access units, spans to be followed, and the tick of the end."""
+    """The thread that encodes sound. `inbox` takes access units, spans to be followed, and the tick of the end.
+
+    `starts_at`: where the source starts, ticks; beyond it the decoder starts amid sound.
+    """
 
     def __init__(
         self,
         source: AudioSource,
         rung: AudioRung,
         position: Position,
+        starts_at: int,
         encoder: str,
         send: Callable[[Message], None],
         count: Callable[[str], None],
@@ -98,7 +102,7 @@ class EncodedSound:
         self.inbox: Box[Frame | tuple[Sequence[Span], int] | int] = Box(INPUT_BYTES)
         self._rung = rung
         first = first_unit(rung, position.start) * rung.frame_samples + rung.grid
-        self._transcoder = AudioTranscoder(source, rung, first, position.start > 0, count)
+        self._transcoder = AudioTranscoder(source, rung, first, position.start > starts_at, count)
         self._packager = SoundPackager(rung, position, encoder, self._transcoder.config, send)
 
     @property
