@@ -5,7 +5,6 @@ Law: what it starts dies with this process, even where this one is killed; `stop
 ports are free ones, on hosts of their own those of the design. Neighbours: `hosts` says where a process lives.
 """
 
-import asyncio
 import secrets
 import signal
 import socket
@@ -19,11 +18,10 @@ from urllib.parse import urlsplit
 
 import httpx
 
-from headrace.control.service import migrate
 from tests.support.hosts import LOOPBACK, Host
 from tests.support.postgres import Postgres
 from tests.support.redis import Pair
-from tests.support.stack import Process, eventually
+from tests.support.stack import HEADRACE, Process, eventually
 
 CONTROLS, TRANSCODERS, ORIGINS, EDGES = 2, 3, 2, 2
 HTTP, CONTROL, TRANSCODER, RTMP = 8080, 7070, 7071, 1935
@@ -188,7 +186,8 @@ class Apart:
         self._closing.callback(postgres.stop)
         postgres.start()
         url = postgres.url(postgres.empty())
-        asyncio.run(migrate(url))
+        with Process([str(HEADRACE), "migrate"], HEADRACE_DATABASE_URL=url) as migrating:
+            assert migrating.wait(START_S) == 0, migrating.output
         return url
 
     def _start_log(self) -> str:
