@@ -38,7 +38,7 @@ class Service:
         self._opened = opened
         log = opened.log
         api_key = settings.api_key.get_secret_value()
-        self._database = Database(settings.database_url)
+        self._database = Database(settings.database_url, settings.database_connections)
         self._auth = Auth(api_key, monotonic_s)
         self._fleet = Fleet(settings.fleet_silence_s, monotonic_s)
         self._accounts = Accounts(self._database, self._fleet, monotonic_s)

@@ -16,7 +16,10 @@ class ControlSettings(Settings):
     """`HEADRACE_*` variables of the control service."""
 
     database_url: str = "sqlite+aiosqlite:///headrace.sqlite3"
-    """SQLAlchemy URL of the database, with an asyncio driver."""
+    """`postgresql://USER:PASSWORD@HOST:PORT/NAME`, with libpq's parameters behind a `?`, or `sqlite+aiosqlite:///FILE`."""
+
+    database_connections: Annotated[int, Field(ge=1, le=1000)] = 16
+    """How many connections to PostgreSQL at most."""
 
     api_key: Annotated[SecretStr, Field(min_length=LEAST_KEY_CHARS)]
     """The secret of the REST API's clients, at least 128 random bits."""
