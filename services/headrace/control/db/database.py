@@ -24,7 +24,7 @@ from headrace.control.db.schema import check
 from headrace.control.db.streams import Streams
 
 TURN_S = 5.0
-CONNECTIONS = 8
+CONNECTIONS = 16
 IN_EACH_OTHERS_WAY = {"40001", "40P01"}  # serialization_failure, deadlock_detected
 
 
