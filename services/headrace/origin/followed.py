@@ -2,7 +2,7 @@
 
 Law: every entry is folded in once, in order and with none left out, whoever read it. A log that became shorter and is
 otherwise equal changes nothing; one that differs replaces everything: the log wins. Even then no playlist goes back
-behind the segment that it began with.
+behind the segment that it began with, unless the log lost a whole window.
 Neighbours: `follower` reads the log, `core.hls.playlist` is the fold.
 """
 
@@ -37,7 +37,7 @@ class FollowedRun:
         self.model = RunModel()
         self.pages = Pages(self.model)
         self.cursor = _START
-        self.read = False  # a reading has been taken
+        self.readings = 0  # how many were taken
         self.over = False  # followed no longer: unknown to the log, or the origin stops
         self.used_s = self._read_s = monotonic_s()
         self._ids: dict[int, str] = {}  # the newest entries' chained ids, by their integers
@@ -53,7 +53,7 @@ class FollowedRun:
         else:
             self._take_more(reading)
         self.model.forget(reading.oldest)
-        self.read = True
+        self.readings += 1
         self._read_s = monotonic_s()
         if (self.model, self.model.version) != (model, version):
             self.pages = Pages(self.model)
@@ -61,6 +61,11 @@ class FollowedRun:
         for rung, before in newest.items():
             if all_new or not rung or self.model.newest(rung) != before:
                 self._wake(rung)
+
+    @property
+    def read(self) -> bool:
+        """Whether anything was read of it."""
+        return self.readings > 0
 
     @property
     def stale(self) -> bool:
@@ -97,7 +102,7 @@ class FollowedRun:
             self._waiting -= 1
 
     def _take_whole(self, reading: Reading) -> None:
-        if self.read and (reading.cursor == _START or self._knows(reading.cursor)):
+        if self.readings and (reading.cursor == _START or self._knows(reading.cursor)):
             return  # nothing was taken back of what it has, it only lost the newest: they may come again
         self._ids.clear()
         first = self.model.first_msn

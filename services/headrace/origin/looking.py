@@ -41,5 +41,9 @@ class Looks:
         self._begun += 1
         self._begun_s = monotonic_s()
         LOG_LOOKS.inc()
-        self._followed.take(await self._log.read(self._followed.run, self._followed.cursor))
+        followed, before = self._followed, -1
+        while before != followed.readings:  # what was overtaken may be older than what is known
+            before = followed.readings
+            reading = await self._log.read(followed.run, followed.cursor)
+        followed.take(reading)
         self._done = self._begun

@@ -161,6 +161,22 @@ async def test_a_look_that_fails_or_takes_too_long_is_no_word_on_what_there_is(
     assert (await ask(late.http_app, f"{BASE}/4.1-e1.m4s")).status == 200
 
 
+async def test_a_look_that_was_overtaken_by_news_is_taken_again(log: DeafLog, late: Service) -> None:
+    followed = late.http_app._follower.known(RUN)
+    assert followed is not None
+    log.slow.clear()
+    async with asyncio.timeout(2), asyncio.TaskGroup() as group:
+        waiting = await held(group, late.http_app, f"{BASE}/4.1-e1.m4s")
+        old = followed.cursor
+        log.runs[RUN] = []
+        await log.append(RUN, *whole_run(PLAN, 3), *parts_of(PLAN, "source", 3, encoder="e2"))
+        followed.take(await PlaybackLog.read(log, RUN, old))
+        log.slow.set()
+        assert (await waiting).status == 404
+    assert log.calls["read"] == 3
+    assert b"3.5-e2" in (await ask(late.http_app, LIST)).body
+
+
 async def test_who_gives_a_look_up_leaves_it_to_the_others(log: DeafLog, late: Service) -> None:
     log.slow.clear()
     async with asyncio.timeout(2), asyncio.TaskGroup() as group:
