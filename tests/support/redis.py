@@ -83,12 +83,6 @@ class Server:
         """Where it is, as settings name a cell."""
         return f"redis://{self.at}"
 
-    @property
-    def pid(self) -> int:
-        """Its process, while it runs."""
-        assert self._process is not None
-        return self._process.pid
-
     def start(self) -> None:
         """Start it, empty; the first time at a port that is free, and then at the same."""
         for _ in range(5 if not self.port else 1):
