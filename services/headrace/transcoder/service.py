@@ -48,7 +48,10 @@ class Service:
             Replicas(self._settings.control_target) as replicas,
             asyncio.TaskGroup() as group,
         ):
-            reporter = Reporter(self._settings, target, self._capacity, self._supervisor, replicas)
+            opened = self._opened
+            reporter = Reporter(
+                self._settings, target, self._capacity, self._supervisor, replicas, lambda: opened.answers
+            )
             tasks = [
                 group.create_task(self._supervisor.run()),
                 group.create_task(reporter.run()),
