@@ -11,7 +11,7 @@ from headrace.livelog.base import NoRun, Unreachable
 from headrace.livelog.cell import Access, Address
 from headrace.livelog.redis.checks import complaints
 from headrace.livelog.redis.connection import Link
-from tests.support.log_contract import Writer, claim_of, everything, part_at
+from tests.support.log_contract import START, Writer, claim_of, everything, next_of, part_at, told
 from tests.support.redis import Pair, Server
 from tests.support.redis_logs import opened
 
@@ -23,7 +23,7 @@ QUOTED = "s3cret%3Aof%2Fthe%40log"
 def guarded() -> Iterator[Server]:
     with Server() as server:
         server.ask("ACL", "SETUSER", "writer", "on", f">{PASSWORD}", "~*", "&*", "+@all")
-        server.ask("ACL", "SETUSER", "default", "resetpass", "nopass", "-@all", "+ping")
+        server.ask("ACL", "SETUSER", "default", "resetpass", "nopass", "-@all", "+ping", "+acl")
         yield server
 
 
@@ -43,6 +43,28 @@ async def test_who_may_not_enter_is_told_so_without_the_password(guarded: Server
             await log.takeover(RunId("run"), claim_of(), 0, open_new=True)
         assert "password" in str(refused.value) or "permission" in str(refused.value).lower()
         assert "s3cret" not in str(refused.value)
+
+
+async def test_an_origins_user_reads_and_can_do_nothing_else(guarded: Server) -> None:
+    may = ["+fcall_ro", "+get", "+hmget", "+xrange", "+hgetall", "+role", "+ssubscribe", "+sunsubscribe", "+ping"]
+    guarded.ask("ACL", "SETUSER", "reader", "on", ">pass", "~*", "&*", "-@all", *may)
+    async with (
+        opened(f"redis://writer:{QUOTED}@127.0.0.1:{guarded.port}") as log,
+        opened(f"redis://reader:pass@127.0.0.1:{guarded.port}") as origins,
+    ):
+        writer = Writer(log)
+        await writer.open()
+        await log.set_current(StreamId("stream"), writer.run)
+        following = origins.follow(writer.run, START)
+        await next_of(following)
+        await writer.append(part_at("720p", 0, 0))
+        assert await told(following, 1) == [part_at("720p", 0, 0)]
+        assert await origins.current(StreamId("stream")) == writer.run
+        assert await origins.get(writer.run, "720p", 0, 0, "e1") is not None
+        with pytest.raises(Unreachable):
+            await origins.takeover(writer.run, claim_of(9), 0)
+        with pytest.raises(Unreachable):
+            await origins.set_current(StreamId("stream"), RunId("another"))
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
-from headrace.core.broadcast import Entry, Epoch, RunId
+from headrace.core.broadcast import End, Entry, Epoch, RunId
 from headrace.livelog import metrics
 from headrace.livelog.base import (
     Fenced,
@@ -67,13 +67,15 @@ def position_text(position: RungPosition) -> str:
     return f"{place} {position.opened:d} {position.encoder}"
 
 
-def found(answer: Sequence[Any]) -> Found:
-    """An answer to `read`."""
-    _, shown, shown_id, oldest, over, whole, head, entries = answer
+def found(answer: Sequence[Any], entries: Sequence[Any]) -> Found:
+    """An answer to `read`, and the entries behind the cursor: they may be newer, never older."""
+    _, shown, shown_id, oldest, over, whole, head = answer
     inits = dict(zip(head[::2], head[1::2], strict=True))
-    return Found(
-        int(shown), shown_id.decode(), int(oldest), over == b"1", whole == b"1", _head(inits), published(entries)
-    )
+    last, last_id, is_over = int(shown), shown_id.decode(), over == b"1"
+    after = published(entries)
+    if after:
+        last, last_id, is_over = after[-1].n, after[-1].id, isinstance(after[-1].entry, End)
+    return Found(last, last_id, int(oldest), is_over, whole == b"1", _head(inits), after)
 
 
 def published(entries: Sequence[Any]) -> tuple[Published, ...]:

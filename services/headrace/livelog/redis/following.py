@@ -87,14 +87,18 @@ class Following:
 
     async def _read(self, run: RunId, keys: Keys, cursor: Cursor) -> Found:
         call = (b"FCALL_RO", library.READ, b"3", keys.h, keys.c, keys.s, b"%d" % cursor.n, cursor.id.encode())
-        [answer] = await self._servers.ask(slot_of(keys.h), call, deadline_s=READ_S)
+        after = (b"XRANGE", keys.s, b"(%d-0" % cursor.n, b"+")
+        answer, entries = await self._servers.ask(slot_of(keys.h), call, after, deadline_s=READ_S)
         if library.is_missing(answer):
             raise NoRun(f"no run {run}, nor any other")
-        if isinstance(answer, ServerError):
-            raise Unreachable(answer.text)
+        for each in (answer, entries):
+            if isinstance(each, ServerError):
+                raise Unreachable(each.text)
         if answer[0] != b"OK":
             refuse(run, answer)
-        return found(answer)
+        now = found(answer, entries)
+        # What is behind a cursor that the log does not know is not the whole window.
+        return await self._read(run, keys, Cursor(0, "")) if now.whole and cursor.n else now
 
     async def _differs(self, run: RunId, keys: Keys, trail: Trail, ear: Ear) -> bool:
         """After a silence: whether the log has more than was told, or another history."""

@@ -195,6 +195,7 @@ local function publish(keys, args)
   return {'OK', args[2]}
 end
 
+-- Not the entries: XRANGE in the same round trip gets them in a seventh of the time that it takes from here.
 -- KEYS h c s · ARGV n id
 local function read(keys, args)
   local h, c, s = keys[1], keys[2], keys[3]
@@ -209,10 +210,7 @@ local function read(keys, args)
     known = found ~= nil and found[2][2] == args[2]
   end
   local over = (held[4] == '1' and held[5] == held[1]) and '1' or '0'
-  if known then
-    return {'OK', held[1], held[2], held[3], over, '0', {}, redis.call('XRANGE', s, '(' .. args[1] .. '-0', '+')}
-  end
-  return {'OK', held[1], held[2], held[3], over, '1', redis.call('HGETALL', c), redis.call('XRANGE', s, '-', '+')}
+  return {'OK', held[1], held[2], held[3], over, known and '0' or '1', known and {} or redis.call('HGETALL', c)}
 end
 
 redis.register_function('headrace_1_takeover', takeover)

@@ -44,7 +44,6 @@ class RunWriter:
     def __init__(self, run: RunId, topology: Topology, r: int) -> None:
         self.run = run
         self.used_s = monotonic_s()
-        self.over = False
         self._keys = keys_of(run)
         self._slot = slot_of(self._keys.h)
         self._topology = topology
@@ -73,12 +72,12 @@ class RunWriter:
             *(_fence(claim), b"%d" % floor, b"%d" % open_new, b"%d" % LIVE_RUN_S),
         )
         reading = _call(library.READ, (keys.h, keys.c, keys.s), b"0", b"")
-        staged = (b"XRANGE", keys.g, b"-", b"+")
+        streams = [(b"XRANGE", each, b"-", b"+") for each in (keys.s, keys.g)]
         link = await self._opened()
-        answer, whole, waiting = await self._ask(link, taking, reading, staged)
+        answer, *there = await self._ask(link, taking, reading, *streams)
         if library.is_missing(answer):
             await library.load(link)
-            answer, whole, waiting = await self._ask(link, taking, reading, staged)
+            answer, *there = await self._ask(link, taking, reading, *streams)
         try:
             self._accepted(link, answer)
         except StaleLog:
@@ -86,10 +85,11 @@ class RunWriter:
             self._topology.forget()
             raise
         _, n, shown, last_id, rungs = answer
-        self._stored(link, waiting)
-        self._learn(self._accepted(link, whole), waiting)
+        for each in there:
+            self._stored(link, each)
+        self._accepted(link, there[0])
+        self._learn(*there)
         self._last_n = int(n)
-        self.over = False
         return Taken(int(n), int(shown), last_id.decode(), positions(rungs))
 
     async def stage(self, claim: Claim, n: int, appends: Sequence[Append]) -> Staged:
@@ -169,10 +169,10 @@ class RunWriter:
         longest = self._plan.target_duration_s * TICKS_PER_S + TICKS_PER_S // 2
         return math.ceil(kept(self._plan, longest) / TICKS_PER_S) + PAUSED_S
 
-    def _learn(self, whole: Any, staged: Any) -> None:
+    def _learn(self, whole: Any, shown: Any, staged: Any) -> None:
         """What there was before us."""
         self._forget_all()
-        before = found(whole)
+        before = found(whole, shown)
         for entry in before.head:
             self._window.show(entry)
         for each in before.entries:
