@@ -29,8 +29,8 @@ STOP_S = 10.0
 
 # No promise to the disk: a test's data may die with the machine.
 FAST = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
-# Each group of commits sleeps 2 ms (`commit_delay`, microseconds) before it writes, were it of one. The sleep is skipped
-# where fsync is off; so it is on, in memory, where it costs nothing.
+# Each group of commits sleeps 2 ms (`commit_delay`, microseconds) before it writes, were it of one. It does so only
+# where fsync is on; in memory that costs nothing.
 MEMORY = "/dev/shm"
 SLOW = {"fsync": "on", "synchronous_commit": "on", "commit_delay": "2000", "commit_siblings": "0"}
 
