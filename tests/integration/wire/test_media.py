@@ -1,6 +1,7 @@
 """The Ingest stream over a real socket: order, ends, and what is under way when nobody reads."""
 
 import asyncio
+from pathlib import Path
 
 import pytest
 
@@ -8,9 +9,11 @@ from headrace.core.broadcast import Epoch, RunId
 from headrace.core.errors import HeadraceError
 from headrace.core.media import Frame, Kind
 from headrace.wire import media
+from headrace.wire.channel import KEEPALIVE_S, SILENCE_S, open_channel
 from headrace.wire.errors import WireError
 from tests.integration.wire.conftest import Serving
 from tests.support.broadcasts import PLAN, SOURCE
+from tests.support.frozen import Freezer
 
 KIB = 1024
 OPEN = media.Open(RunId("r"), 3, "sid", 2, 90_000, PLAN, SOURCE, 1_700_000_000_000)
@@ -87,6 +90,48 @@ async def test_a_writer_is_stopped_within_512_kib_when_nobody_reads(serving: Ser
             await fill()
         # A bound below this would be a round trip for every few frames.
         assert taken_bytes >= 128 * KIB
+
+
+async def test_a_receiver_that_reads_nothing_for_long_is_alive_and_gets_everything(serving: Serving) -> None:
+    arrived = 0
+
+    async def handler(_: media.Open, stream: media.IngestStream) -> None:
+        nonlocal arrived
+        await stream.write(media.Accepted(0))
+        await asyncio.sleep(KEEPALIVE_S + SILENCE_S + 2)
+        while (step := await stream.read()) is not None:
+            if isinstance(step, media.Frames):
+                arrived += len(step.frames)
+
+    async with serving(lambda server: media.add_ingest(server, handler)) as channel:
+        call = media.IngestClient(channel).ingest()
+        await opened(call)
+        for _ in range(100):
+            await call.write(media.Frames([FRAME]))
+        await call.write(media.Hold(90))
+        await call.done_writing()
+        assert await call.read() is None
+    assert arrived == 100
+
+
+async def test_a_transcoder_that_falls_silent_is_found_out(serving: Serving, tmp_path: Path) -> None:
+    async def handler(_: media.Open, stream: media.IngestStream) -> None:
+        await stream.write(media.Accepted(0))
+        while await stream.read() is not None:
+            pass
+
+    freezer = Freezer()
+    async with (
+        serving(lambda server: media.add_ingest(server, handler)),
+        freezer.between(tmp_path / "near", tmp_path / "wire.sock"),
+        open_channel(f"unix:{tmp_path}/near") as channel,
+    ):
+        call = media.IngestClient(channel).ingest()
+        await opened(call)
+        freezer.freeze()
+        async with asyncio.timeout(KEEPALIVE_S + SILENCE_S + 1):
+            with pytest.raises(media.IngestLost):
+                await call.read()
 
 
 async def test_a_stalled_call_does_not_slow_another_on_the_same_channel(serving: Serving) -> None:

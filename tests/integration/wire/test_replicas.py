@@ -293,7 +293,7 @@ async def test_a_replica_that_was_stopped_before_anybody_called_is_passed_by(tmp
 async def test_a_replica_that_thinks_for_ever_leaves_time_for_another(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("headrace.wire.control.OPEN_DEADLINE_S", 1.0)
+    monkeypatch.setattr("headrace.wire.control.OPEN_DEADLINE_S", 2.0)
     never = asyncio.Event()
     lost, other = Control("lost", thinking=never.wait), Control("other")
     async with lost.at(f"unix:{tmp_path}/a") as a, other.at(f"unix:{tmp_path}/b") as b, Replicas(f"{a},{b}") as both:
