@@ -23,6 +23,7 @@ FIRST_READING_S = 5.0  # how long a request waits for a run's first reading
 SWEEP_S = 1.0
 FIRST_PAUSE_S = 0.1
 LONGEST_PAUSE_S = 2.0
+MAX_UNREAD = 256  # runs that wait for their first reading: while the log is away anybody can ask for any
 LOST_RUN_S = 30.0  # a log that was emptied is opened again within seconds; until then players wait, and none gives up
 
 _failing = RateLimited(logger(__name__), "the live log cannot be read")
@@ -44,6 +45,7 @@ class Follower:
         self._runs: dict[RunId, FollowedRun] = {}
         self._tasks: dict[RunId, asyncio.Task[None]] = {}
         self._looks: dict[RunId, Looks] = {}
+        self._unread: set[RunId] = set()
         self._group: asyncio.TaskGroup | None = None
         self._started = asyncio.Event()
         self.stopped = False
@@ -97,6 +99,9 @@ class Follower:
     def _follow(self, run: RunId) -> FollowedRun:
         if self._group is None:
             raise Unavailable("the origin stops")
+        if len(self._unread) >= MAX_UNREAD:
+            raise Unavailable("too many runs cannot be read now")
+        self._unread.add(run)
         followed = self._runs[run] = FollowedRun(run)
         self._looks[run] = Looks(self._log, followed)
         self._tasks[run] = spawn_isolated(
@@ -112,6 +117,7 @@ class Follower:
                 async for reading in self._log.follow(followed.run, followed.cursor):
                     LOG_READINGS.inc()
                     followed.take(reading)
+                    self._unread.discard(followed.run)
                     pause_s, lost_s = FIRST_PAUSE_S, 0.0
             except NoRun as error:
                 lost_s = lost_s or monotonic_s()
@@ -128,7 +134,8 @@ class Follower:
     def _sweep(self) -> None:
         now_s = monotonic_s()
         for followed in tuple(self._runs.values()):
-            if now_s - followed.used_s >= self._idle_s and not followed.waited_for:
+            idle = now_s - followed.used_s >= self._idle_s or not followed.read
+            if idle and not followed.waited_for:
                 self._forget(followed)
 
     def _forget(self, followed: FollowedRun) -> None:
@@ -138,6 +145,7 @@ class Follower:
         if self._runs.get(followed.run) is followed:
             del self._runs[followed.run]
             del self._looks[followed.run]
+            self._unread.discard(followed.run)
             task = self._tasks.pop(followed.run)
             if task is not asyncio.current_task():
                 task.cancel()

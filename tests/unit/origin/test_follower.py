@@ -227,3 +227,29 @@ async def test_a_run_that_the_log_does_not_find_again_is_forgotten(
     assert followed.over
     with pytest.raises(NoRun):
         await follower.get(RUN)
+
+
+async def test_runs_that_cannot_be_read_are_bounded_and_leave_with_those_who_asked(
+    log: PlaybackLog, quick_sweeps: None, follower: Follower, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "MAX_UNREAD", 3)
+    monkeypatch.setattr(module, "FIRST_READING_S", 0.05)
+    await log.append(RUN, *whole_run(PLAN, 1))
+    assert (await follower.get(RUN)).read
+    log.failures = [LogError("away")] * 3
+    async with asyncio.timeout(2), asyncio.TaskGroup() as group:
+        waiting = [group.create_task(unavailable(follower, f"other{n}")) for n in range(3)]
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        assert "too many" in await unavailable(follower, "other3")
+        assert (await follower.get(RUN)).read
+    assert ["cannot be read now" in task.result() for task in waiting] == [True] * 3
+    await settle()
+    await log.append("other3", *whole_run(PLAN, 1))
+    assert (await follower.get(RunId("other3"))).read
+
+
+async def unavailable(follower: Follower, run: str) -> str:
+    with pytest.raises(Unavailable) as refused:
+        await follower.get(RunId(run))
+    return str(refused.value)
