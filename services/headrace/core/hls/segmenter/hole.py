@@ -18,7 +18,7 @@ MSN_PER_SEGMENT = 4  # no run makes segments four times as short as its plan's
 
 
 class CannotFill(HeadraceError):
-    """The boundary is not behind the rungs' positions, so no gap reaches it."""
+    """The boundary is not behind the rungs' positions, or nobody knows how segments between them were cut."""
 
     code = "cannot_fill"
 
@@ -45,14 +45,16 @@ def fill_hole(
     """The gaps from each rung's position to tick `until`, and where all rungs go on then.
 
     `positions`: of one rung at least; a rung without one begins in the oldest segment that another has open. `starts`:
-    where segments start, by MSN, as far as that is known. Raises CannotFill where a rung is at `until` or beyond, and
-    not at a segment's start there.
+    where segments start, by MSN, of all that some rung has begun and another has not. Raises CannotFill, also where a
+    rung is at `until` and not at a segment's start.
     """
     furthest = max(positions.values(), key=lambda at: (at.start, at.msn))
     oldest = min(positions.values(), key=lambda at: at.msn)
     late = Position(oldest.msn, 0, oldest.segment_start, oldest.segment_start, opened=False)
     known = {**starts, **{at.msn: at.segment_start for at in positions.values()}}
-    ends = _known_ends(known, oldest.msn, furthest.msn)
+    if not all(msn in known for msn in range(oldest.msn, furthest.msn + 1)):
+        raise CannotFill(f"where segments {oldest.msn} to {furthest.msn} start is not known")
+    ends = {msn: known[msn + 1] for msn in range(oldest.msn, furthest.msn)}
     for msn, end in enumerate(_new_ends(Rules(plan), furthest, until), furthest.msn):
         ends[msn] = end
     after = Position(max(ends, default=oldest.msn - 1) + 1, 0, until, until, opened=True)
@@ -70,17 +72,6 @@ def fill_hole(
 
 def _unopened(at: Position) -> Position:
     return at if at.part else Position(at.msn, 0, at.start, at.start, opened=False)
-
-
-def _known_ends(starts: Mapping[int, int], first: int, last: int) -> dict[int, int]:
-    """Where the segments from `first` to before `last` end; those that nobody remembers are equally long."""
-    ends: dict[int, int] = {}
-    start = starts[first]
-    for msn in range(first, last):
-        then = next(later for later in range(msn + 1, last + 1) if later in starts)
-        start += (starts[then] - start) // (then - msn)
-        ends[msn] = start
-    return ends
 
 
 def _new_ends(rules: Rules, at: Position, until: int) -> list[int]:
