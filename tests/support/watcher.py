@@ -50,8 +50,9 @@ class Watcher:
         self._thread.join(ANSWER_S + 1)
 
     def longest_silence_s(self, from_s: float, to_s: float) -> float:
-        """The longest time between two pieces of news, or from the window's ends to one, times of `time.monotonic`."""
-        times = [from_s, *(at_s for at_s, _ in self.news if from_s < at_s < to_s), to_s]
+        """The longest time without news, between two times of `time.monotonic` and before the last news of all."""
+        until_s = min(to_s, self.news[-1][0])
+        times = [from_s, *(at_s for at_s, _ in self.news if from_s < at_s < until_s), until_s]
         return max(later - earlier for earlier, later in pairwise(times))
 
     def _watch(self) -> None:
