@@ -45,6 +45,17 @@ async def test_who_may_not_enter_is_told_so_without_the_password(guarded: Server
         assert "s3cret" not in str(refused.value)
 
 
+async def test_an_entry_is_not_staged_where_its_bytes_were_refused(guarded: Server) -> None:
+    async with opened(f"redis://writer:{QUOTED}@127.0.0.1:{guarded.port}") as log:
+        writer = Writer(log)
+        await writer.open()
+        guarded.ask("ACL", "SETUSER", "writer", "-set")
+        with pytest.raises(Unreachable):
+            await writer.stage(part_at("720p", 0, 0))
+        taken = await log.takeover(writer.run, claim_of(take=2), 0)
+        assert (taken.n, taken.rungs) == (writer.n, {})
+
+
 async def test_an_origins_user_reads_and_can_do_nothing_else(guarded: Server) -> None:
     may = ["+fcall_ro", "+get", "+hmget", "+xrange", "+hgetall", "+role", "+ssubscribe", "+sunsubscribe", "+ping"]
     guarded.ask("ACL", "SETUSER", "reader", "on", ">pass", "~*", "&*", "-@all", *may)

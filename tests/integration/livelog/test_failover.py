@@ -115,6 +115,23 @@ async def test_a_server_that_is_a_replica_now_is_neither_written_nor_believed(pa
         assert [each.entry for each in (await next_of(readings)).entries] == [Hold(1)]
 
 
+async def test_a_replica_that_lags_is_not_believed(pair: Pair) -> None:
+    pair.primary.empty()
+    async with opened(pair.url, replicas=1) as log:
+        writer = Writer(log)
+        await writer.open()
+        await everything(log)  # so it has a connection to the primary
+        pair.replica.ask("REPLICAOF", "NO", "ONE")
+        pair.primary.ask("REPLICAOF", "127.0.0.1", 1)  # a replica of nobody
+        pair.primary, pair.replica = pair.replica, pair.primary
+        async with opened(pair.primary.url) as another:
+            newer = Writer(another, claim_of(2))
+            await newer.take()
+            await newer.append(Hold(1))
+        assert (await everything(log)).entries[-1].entry == Hold(1)
+        pair.join()
+
+
 async def test_a_cell_whose_hosts_are_all_replicas_has_no_primary(pair: Pair) -> None:
     async with opened(pair.replica.url) as log:
         with pytest.raises(Unreachable, match="no primary"):

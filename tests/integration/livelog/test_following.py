@@ -45,6 +45,10 @@ async def test_a_missing_number_is_read_at_once(server: Server) -> None:
         await next_of(readings)
         await writer.append(Hold(1))
         assert await told(readings, 1) == [Hold(1)]
+        async with asyncio.timeout(0.5):
+            await hidden(server, writer)
+            await writer.append(Hold(2))
+            assert await told(readings, 2) == [Hold(1), Hold(2)]
         async with asyncio.timeout(0.5):  # a push that is ahead of what was heard, and one that lies
             for n in (writer.n + 5, writer.n + 1):
                 server.ask("SPUBLISH", KEYS.channel, b"%d %s %s" % (n, b"0" * 40, b""))
@@ -54,10 +58,24 @@ async def test_a_missing_number_is_read_at_once(server: Server) -> None:
             assert await told(readings, 1) == [Hold(3)]
 
 
+async def test_what_was_published_while_the_connection_was_lost_is_read_at_once(server: Server) -> None:
+    server.empty()
+    async with opened(server.url) as log:
+        writer = Writer(log)
+        await writer.open()
+        readings = log.follow(RUN, START)
+        await next_of(readings)
+        await writer.stage(Hold(1))
+        server.ask("CLIENT", "KILL", "TYPE", "pubsub")
+        await log.publish(RUN, writer.claim, writer.n)
+        async with asyncio.timeout(0.7):
+            assert await told(readings, 1) == [Hold(1)]
+
+
 async def test_a_slow_follower_is_bounded_and_reads_what_was_dropped(
     server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(subscriptions, "MAX_BYTES", 500)
+    monkeypatch.setattr(subscriptions, "MAX_BYTES", 10)
     server.empty()
     async with opened(server.url) as log:
         writer = Writer(log)
@@ -67,7 +85,8 @@ async def test_a_slow_follower_is_bounded_and_reads_what_was_dropped(
         holds = [Hold(at) for at in range(50)]
         await writer.append(*holds)
         await writer.append(Hold(50))
-        assert await told(readings, 51) == [*holds, Hold(50)]
+        async with asyncio.timeout(0.7):
+            assert await told(readings, 51) == [*holds, Hold(50)]
         assert first.entries[-1].entry != Hold(50)
 
 

@@ -110,8 +110,11 @@ async def test_an_emptied_server_knows_no_run_and_the_run_is_opened_again(server
         await writer.segments(0, 1)
         readings = log.follow(RUN, START)
         first = await next_of(readings)
+        following = asyncio.get_running_loop().create_task(next_of(readings))
         server.kill()
         server.start()  # without data, and without functions
+        await asyncio.sleep(0.5)
+        assert not following.done()
         with pytest.raises(NoRun):
             await log.read(RUN, START)
         with pytest.raises(Unreachable):
@@ -121,7 +124,8 @@ async def test_an_emptied_server_knows_no_run_and_the_run_is_opened_again(server
         again = Writer(log, claim_of(take=2))
         await again.take()
         await again.append(part_at("720p", 40, 0, "e2"))
-        reading = await next_of(readings)  # the same follower goes on, with what the log has now
+        async with asyncio.timeout(5):
+            reading = await following  # the same follower goes on, with what the log has now
         assert reading.whole
         assert reading.entries != first.entries
         assert entries_of(reading) == [part_at("720p", 40, 0, "e2")]

@@ -76,14 +76,9 @@ class Link:
         """
         try:
             async with asyncio.timeout(deadline_s), self._turn:
-                self._check()
-                await self._connection.send_packed_command(self._connection.pack_commands(commands), check_health=False)
-                replies = [await self._reply() for _ in commands]
+                replies = await self._exchange(commands)
         except (OSError, RedisError, TimeoutError) as error:
             raise self.lost(str(error) or f"no answer within {deadline_s:g} s") from None
-        except BaseException:
-            self.close()  # an answer to nobody would be taken for the next one's
-            raise
         if not keep_errors:
             for reply in replies:
                 if isinstance(reply, ServerError):
@@ -122,6 +117,15 @@ class Link:
         if (writer := self._connection._writer) is not None:
             writer.transport.abort()  # what is not sent yet must not be sent any more
             self._connection._close()  # type: ignore[no-untyped-call]
+
+    async def _exchange(self, commands: Sequence[Command]) -> list[Any]:
+        self._check()
+        try:
+            await self._connection.send_packed_command(self._connection.pack_commands(commands), check_health=False)
+            return [await self._reply() for _ in commands]
+        except BaseException:
+            self.close()  # an answer to nobody would be taken for the next one's
+            raise
 
     def _check(self) -> None:
         # redis-py would connect again by itself.

@@ -2,19 +2,16 @@
 
 Law: takeover opens the connection, and everything else goes over that one; a lost connection stays lost until the next
 takeover. A part's bytes go first, its entry behind them in the same round trip. Publishing forgets, at the old end of
-the window, what the publishing before it had made superfluous. Neighbours: `functions.lua` decides, `window` says what
-may go, `waiting` says what is durable.
+the window, what the publishing before it had made superfluous.
+Neighbours: `functions.lua` decides, `written` knows what may go, `waiting` says what is durable.
 """
 
-import math
-from collections import deque
 from collections.abc import Sequence
 from typing import Any
 
-from headrace.core.broadcast import Claim, Gap, Init, Part, Plan, RunId, RunStart
-from headrace.core.media import TICKS_PER_S
+from headrace.core.broadcast import Claim, Gap, Init, Part, RunId
 from headrace.livelog import metrics
-from headrace.livelog.base import Append, Cursor, Published, Staged, StaleLog, Taken, Unreachable
+from headrace.livelog.base import Append, Cursor, Staged, StaleLog, Taken, Unreachable
 from headrace.livelog.places import after, may_be_first, place_of
 from headrace.livelog.redis import library
 from headrace.livelog.redis.answers import found, position_text, positions, published, refuse
@@ -22,7 +19,7 @@ from headrace.livelog.redis.connection import Command, Link, ServerError
 from headrace.livelog.redis.keys import keys_of, part_name, slot_of
 from headrace.livelog.redis.topology import Topology
 from headrace.livelog.redis.waiting import Waiting
-from headrace.livelog.window import Window, kept
+from headrace.livelog.redis.written import Written
 from headrace.runtime.aio.clock import monotonic_s
 from headrace.wire.log import entry_to_bytes
 
@@ -30,9 +27,6 @@ CALL_S = 3.0
 ENDED_RUN_S = 300  # a viewer who paused near the end can still watch it to the end
 LIVE_RUN_S = 24 * 3600  # a run that nobody has written to for this long is forgotten
 REFRESH_S = 600.0
-# Bytes are kept for longer than they are listed while segments come: a source may stop, and come back in this time.
-PAUSED_S = 30
-UNPLANNED_S = 120  # bytes of a run whose plan nobody told
 
 _KINDS = {"Part": b"part", "Gap": b"gap", "RunStart": b"run", "Init": b"init", "Hold": b"hold", "End": b"end"}
 _RECONNECTS = metrics.RECONNECTS.labels("writer")
@@ -50,15 +44,7 @@ class RunWriter:
         self._waiting = Waiting(run, r)
         self._link: Link | None = None
         self._suspect = False  # it may be an old primary, cut off: the next takeover looks for another one
-        self._forget_all()
-
-    def _forget_all(self) -> None:
-        self._window = Window()
-        self._plan: Plan | None = None
-        self._shown: deque[tuple[Cursor, Published]] = deque()  # published and not forgotten
-        self._staged: deque[Published] = deque()
-        self._last_n = 0
-        self._trimmed: tuple[int, Cursor] | None = None  # to be told: the oldest MSN, the last entry that goes
+        self._written = Written()
         self._refreshed_s = monotonic_s()
         self._began_s = 0.0
 
@@ -87,9 +73,10 @@ class RunWriter:
         _, n, shown, last_id, rungs = answer
         for each in there:
             self._stored(link, each)
-        self._accepted(link, there[0])
-        self._learn(*there)
-        self._last_n = int(n)
+        whole, published_before, staged_before = there
+        before = found(self._accepted(link, whole), published_before)
+        self._written = Written(before.head, before.entries, published(staged_before), int(n))
+        self._refreshed_s = monotonic_s()
         return Taken(int(n), int(shown), last_id.decode(), positions(rungs))
 
     async def stage(self, claim: Claim, n: int, appends: Sequence[Append]) -> Staged:
@@ -100,20 +87,16 @@ class RunWriter:
         for entry, data in appends:
             if isinstance(entry, Part) and (data is None or len(data) != entry.size):
                 raise ValueError("a part is staged with its bytes, all of them")
-            if isinstance(entry, RunStart):
-                self._plan = entry.plan
         self._began_s = monotonic_s()
         fence, commands = _fence(claim), list[Command]()
         for each, append in enumerate(appends, n):
             commands += self._staging(fence, each, append)
         replies = iter(await self._ask(link, *commands))
-        for each, (entry, data) in enumerate(appends, n):
-            if data is not None:
+        for each, (entry, _) in enumerate(appends, n):
+            if isinstance(entry, Part):
                 self._stored(link, next(replies))
             answer = self._accepted(link, next(replies))
-            if each == self._last_n + 1:
-                self._last_n = each
-                self._staged.append(Published(each, answer[2].decode(), entry))
+            self._written.stage(each, answer[2].decode(), entry)
         return Staged(int(answer[1]), answer[2].decode())
 
     async def wait(self) -> bool:
@@ -128,23 +111,20 @@ class RunWriter:
     async def publish(self, claim: Claim, n: int) -> None:
         """As `Entries.publish`."""
         link, keys = self._held(), self._keys
-        oldest, trimmed = self._trimmed or (0, Cursor(0, ""))
+        oldest, trimmed = self._written.forgets or (0, Cursor(0, ""))
         refresh = monotonic_s() - self._refreshed_s > REFRESH_S
         answer = await self._ask(
             link,
             (
                 *_call(library.PUBLISH, keys.log, _fence(claim), b"%d" % n, keys.channel, keys.staged, keys.published),
-                *(b"%d" % self._bytes_s, b"%d" % oldest, b"%d" % trimmed.n, trimmed.id.encode()),
+                *(b"%d" % self._written.bytes_s, b"%d" % oldest, b"%d" % trimmed.n, trimmed.id.encode()),
                 *(b"%d" % LIVE_RUN_S if refresh else b"", b"%d" % ENDED_RUN_S),
             ),
         )
         self._accepted(link, answer[0])
         if refresh:
             self._refreshed_s = monotonic_s()
-        self._trimmed = None
-        while self._staged and self._staged[0].n <= n:
-            self._show(self._staged.popleft())
-        self._trim()
+        self._written.publish(n)
         if self._began_s:
             metrics.APPEND_S.observe(monotonic_s() - self._began_s)
             self._began_s = 0.0
@@ -158,45 +138,6 @@ class RunWriter:
         """Write this run no more."""
         self.close()
         self._waiting.leave()
-
-    # What was written
-
-    @property
-    def _bytes_s(self) -> int:
-        if self._plan is None:
-            return UNPLANNED_S
-        # A segment's duration is rounded to the next second, and that is no more than the target.
-        longest = self._plan.target_duration_s * TICKS_PER_S + TICKS_PER_S // 2
-        return math.ceil(kept(self._plan, longest) / TICKS_PER_S) + PAUSED_S
-
-    def _learn(self, whole: Any, shown: Any, staged: Any) -> None:
-        """What there was before us."""
-        self._forget_all()
-        before = found(whole, shown)
-        for entry in before.head:
-            self._window.show(entry)
-        for each in before.entries:
-            self._show(each)
-        self._window.oldest = before.oldest
-        self._staged.extend(published(staged))
-        starts = [each.entry for each in self._staged if isinstance(each.entry, RunStart)]
-        self._plan = starts[-1].plan if starts else self._window.plan
-        self._trim()
-
-    def _show(self, each: Published) -> None:
-        self._window.show(each.entry)
-        # Init sections are the bulk of what entries weigh, and nothing asks for them here.
-        entry = None if isinstance(each.entry, Init) else each.entry
-        self._shown.append((Cursor(each.n, each.id), Published(each.n, each.id, entry)))
-
-    def _trim(self) -> None:
-        if not self._window.trim():
-            return
-        last = None
-        while self._shown and not self._window.needs(self._shown[0][1].entry):
-            last = self._shown.popleft()[0]
-        if last is not None:
-            self._trimmed = (self._window.oldest, last)
 
     # How it is said
 
@@ -215,7 +156,7 @@ class RunWriter:
         if isinstance(entry, Part) and data is not None:
             independent = b"%d" % entry.independent
             name = part_name(entry.rung, entry.msn, entry.part, entry.encoder)
-            commands.append((b"SET", keys.staged + name, data, b"EX", b"%d" % self._bytes_s))
+            commands.append((b"SET", keys.staged + name, data, b"EX", b"%d" % self._written.bytes_s))
         where = (keys.h, keys.p, keys.g, keys.s, keys.staged + name)
         said = (fence, b"%d" % n, kind, rung, place, first, then, independent, encoder, name, entry_to_bytes(entry))
         return [*commands, _call(library.STAGE, where, *said)]
