@@ -18,4 +18,7 @@ APPEND_S = Histogram(
     "From staging entries to their being published, the wait for replicas included",
     buckets=(0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5),
 )
+DROPPED_PUSHES = Counter(
+    "headrace_log_dropped_pushes_total", "Entries dropped before a slow follower took them: it read them from the log"
+)
 UNKNOWN_ENTRIES = Counter("headrace_log_unknown_entries_total", "Entries read that this version does not know")

@@ -61,12 +61,10 @@ class Following:
                             yield reading
                         if now.over:
                             return
-                    pushes, behind = await ear.next(QUIET_S)
-                    if not pushes and not behind:
+                    if not (pushes := await ear.next(QUIET_S)):
                         behind = await self._differs(run, keys, trail, ear)
                         continue
-                    reading, missed = trail.follow(pushes)
-                    behind = behind or missed
+                    reading, behind = trail.follow(pushes)
                     if reading is not None:
                         yield reading
                         if isinstance(reading.entries[-1].entry, End):

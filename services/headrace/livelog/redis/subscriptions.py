@@ -16,6 +16,7 @@ from headrace.livelog.redis.connection import Link, ServerError
 from headrace.livelog.redis.topology import Topology
 from headrace.runtime.aio.clock import monotonic_s
 from headrace.runtime.aio.tasks import spawn_isolated, task_group
+from headrace.runtime.telemetry.logs import RateLimited, logger
 
 OPEN_S = 2.0
 PING_S = 1.0
@@ -23,6 +24,7 @@ SILENCE_S = 3.0  # a server that answers no ping for this long is lost
 IDLE_S = 30.0
 MAX_BYTES = 1 << 20  # of one run's pushes that nobody took yet
 
+_dropped = RateLimited(logger(__name__), "a follower is too slow: it reads the log again")
 _RECONNECTS = metrics.RECONNECTS.labels("follower")
 
 
@@ -43,11 +45,10 @@ class Ear:
         self._news = asyncio.Event()
         self._pushes: deque[bytes] = deque()
         self._held_bytes = 0
-        self._overflown = False
         self._lost = ""
 
-    async def next(self, within_s: float) -> tuple[list[Push], bool]:
-        """What came, once something did, and whether some was missed; nothing when the time is over.
+    async def next(self, within_s: float) -> list[Push]:
+        """What came, once something did; nothing when the time is over, or when there was too much of it.
 
         Raises Unreachable when the connection is lost.
         """
@@ -55,18 +56,18 @@ class Ear:
             async with asyncio.timeout(within_s):
                 await self._news.wait()
         except TimeoutError:
-            return [], False
+            return []
         self._news.clear()
         if self._lost:
             raise Unreachable(self._lost)
-        pushes, overflown = [_push(each) for each in self._pushes], self._overflown
+        pushes = [_push(each) for each in self._pushes]
         self.forget()
-        return pushes, overflown
+        return pushes
 
     def forget(self) -> None:
         """Forget what came so far: it is about to be read."""
         self._pushes.clear()
-        self._held_bytes, self._overflown = 0, False
+        self._held_bytes = 0
         if not self._lost:
             self._news.clear()
 
@@ -74,8 +75,9 @@ class Ear:
         """Something was published."""
         self._held_bytes += len(data)
         if self._held_bytes > MAX_BYTES:
+            metrics.DROPPED_PUSHES.inc(len(self._pushes) + 1)
+            _dropped({"server": str(self.address)})
             self.forget()
-            self._overflown = True
         else:
             self._pushes.append(data)
         self._news.set()
