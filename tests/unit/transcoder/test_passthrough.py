@@ -1,8 +1,11 @@
 """Passed-through video: bounded while it waits, continued with the same bytes, and listed whole where it is whole."""
 
+from dataclasses import replace
+
 import pytest
 
 from headrace.core.broadcast import Claim, Entry, Epoch, Gap, Init, Part, Plan, RunId, RunStart, VideoSource
+from headrace.core.codec.h264 import AvcConfig
 from headrace.core.hls.playlist import RunModel
 from headrace.core.hls.segmenter import Position
 from headrace.core.media import TICKS_PER_S, Frame, Kind
@@ -11,6 +14,7 @@ from headrace.livelog.memory import MemoryLog
 from headrace.transcoder.pipe import Made, Message, decode, encode
 from headrace.transcoder.worker.passthrough import PassthroughVideo
 from headrace.transcoder.writer import Writer
+from tests.support.encode import encode_video
 from tests.support.runs import parts_of, plan_of
 
 FRAME = 3600
@@ -37,6 +41,18 @@ def test_a_source_that_never_sends_another_keyframe_is_gaps_and_takes_no_memory(
         waiting = max(waiting, len(passed._data))
     assert isinstance(sent[-1], Gap)
     assert waiting < 25 * 5
+
+
+def test_a_later_sessions_init_is_the_same_though_its_source_was_measured_anew() -> None:
+    plan = plan_of("passthrough", audio=False)
+    assert plan.passthrough is not None
+    config = AvcConfig.from_annexb(encode_video()[0]).build()
+    start = Position.initial()
+    inits = {
+        PassthroughVideo(plan, plan.passthrough, source, start, start, None, lambda _: None).init.data
+        for source in (replace(SOURCE, config=config, kbps=kbps, delta=delta) for kbps, delta in [(0, 0), (900, 7200)])
+    }
+    assert len(inits) == 1
 
 
 def test_a_continuation_makes_the_same_bytes() -> None:

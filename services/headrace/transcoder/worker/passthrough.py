@@ -51,12 +51,10 @@ class PassthroughVideo:
 
     @property
     def init(self) -> Init:
-        """The initialization section, by the source's own configuration."""
+        """The initialization section, by the source's own configuration: equal in all sessions, so without a rate."""
         config = AvcConfig.parse(self._source.config)
         picture = config.picture
-        track = cmaf.VideoTrack(
-            self._source.config, picture.width, picture.height, picture.sar, picture.colour, self._source.kbps * 1000
-        )
+        track = cmaf.VideoTrack(self._source.config, picture.width, picture.height, picture.sar, picture.colour)
         size = (self._rung.width, self._rung.height)
         return Init(self._rung.name, config.codec_string, cmaf.video_init(track), *size, self._rung.frame_rate)
 
