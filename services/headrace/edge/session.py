@@ -222,7 +222,8 @@ class Session:
             self._on_room()
             self._leases.drop(self)
             await self._lent.release(reason, patiently=not self._stopping)
-            _log.info("publish over", extra={"stream": opened.stream, "run": opened.run, "reason": reason.name})
+            why = "NOT_HELD" if self._lent.over else reason.name
+            _log.info("publish over", extra={"stream": opened.stream, "run": opened.run, "reason": why})
 
     async def _open(self) -> OpenedSession:
         if not self._budget.admits:
