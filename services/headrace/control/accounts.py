@@ -191,6 +191,9 @@ class Accounts:
             costs = await tx.runs.costs(runs)
         for pod, mine in unknown.items():
             for run in mine:
+                now = self._fleet.fresh(pod)
+                if now is None or run not in now.runs:
+                    continue  # it has let go of it while we were reading
                 cost = costs.get(run) or reports[pod].used // len(reports[pod].runs)
                 row = Allocation(new_session_id(), run, "", pod, cost, HoldState.HELD, now_ms)
                 with suppress(Conflict):  # another replica did

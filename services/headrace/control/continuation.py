@@ -6,7 +6,6 @@ go on with is ended.
 Neighbours: `decisions.joining` says where the media goes on, `endings` takes runs, `sessions` asks.
 """
 
-from headrace.control.db import Database
 from headrace.control.decisions.joining import start_of_return
 from headrace.control.decisions.placement import Candidate, most_of
 from headrace.control.endings import Endings, Held
@@ -14,6 +13,7 @@ from headrace.control.fleet import Fleet
 from headrace.control.keys import new_session_id
 from headrace.control.model import Allocation, HoldState, LiveRun, Session, SessionState, Stream
 from headrace.control.placing import Placing
+from headrace.control.turns import Turns
 from headrace.core.broadcast import Plan
 from headrace.livelog.base import Taken
 from headrace.runtime.aio.clock import unix_ms
@@ -28,7 +28,7 @@ class Moved(Exception):
 class Continuation:
     """Lets publishers go on with runs. `lease_s` is what they are told."""
 
-    def __init__(self, lease_s: float, database: Database, fleet: Fleet, placing: Placing, endings: Endings) -> None:
+    def __init__(self, lease_s: float, database: Turns, fleet: Fleet, placing: Placing, endings: Endings) -> None:
         self._lease_s = lease_s
         self._database = database
         self._fleet = fleet

@@ -104,6 +104,10 @@ class Fleet:
         heard = self._pods.get(pod)
         return heard.report if heard is not None and self._clock() - heard.seen_s < self._silence_s else None
 
+    def target(self, pod: str) -> str:
+        """Where this pod, which was heard, serves."""
+        return self._pods[pod].report.target
+
     def suspects(self) -> set[str]:
         """The targets of transcoders that were heard once, and are silent now."""
         oldest_s = self._clock() - self._silence_s

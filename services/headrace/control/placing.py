@@ -1,12 +1,11 @@
 """Finding a transcoder and taking room on it.
 
-Law: a short queue, bounded in length and in seconds, stands before the database: what waits longer is refused in words.
-One of several equally good transcoders is picked at random, and whether it has the room says its row alone; no row, the
-next. Nobody is refused while a transcoder has room that fits.
+Law: those for whom there is no room wait for some, so many and so long: what waits longer is refused in words. One of
+several equally good transcoders is picked at random, and whether it has the room says its row alone; no row, the next.
+Nobody is refused while a transcoder has room that fits.
 Neighbours: `decisions.rooms` ranks, `fleet` remembers, `db.holds` takes.
 """
 
-import asyncio
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -15,11 +14,11 @@ from headrace.control.accounts import Accounts
 from headrace.control.decisions.placement import STANDBYS, Candidate
 from headrace.control.fleet import Fleet
 from headrace.control.settings import ControlSettings
+from headrace.control.turns import too_many
 from headrace.core.broadcast import Refused
 from headrace.core.broadcast.refusals import Reason
 from headrace.runtime.aio.clock import monotonic_s
 
-AT_ONCE = 8  # as many as the pool has connections: more would wait there, unordered
 LOOK_AGAIN_S = 0.25
 
 Take = Callable[[Candidate, int], Awaitable[bool]]
@@ -34,7 +33,6 @@ class Placing:
         self._wait_s = settings.queue_wait_s
         self._fleet = fleet
         self._accounts = accounts
-        self._turns = asyncio.Semaphore(AT_ONCE)
         self._waiting = 0
 
     async def place(self, cost: int, zone: str, take: Take, *, shrink: bool) -> Candidate:
@@ -54,14 +52,12 @@ class Placing:
                         await self._accounts.look()  # other replicas take room and give it back, too
                     continue
                 chosen = random.choice(found)
-                async with self._turn(until_s):
-                    taken = await take(chosen, wanted)
-                if taken:
+                if await take(chosen, wanted):
                     self._fleet.hold(chosen.pod, self._fleet.held(chosen.pod) + wanted)
                     return chosen
                 await self._accounts.look_at(chosen.pod)
                 if monotonic_s() >= until_s + LOOK_AGAIN_S:
-                    raise _busy()  # others were faster every time
+                    raise too_many()  # others were faster every time
 
     def standbys(self, cost: int, zone: str, chosen: str) -> tuple[str, ...]:
         """Targets that could take the run too, best first. Nothing is held on them: they admit by their own room."""
@@ -70,28 +66,9 @@ class Placing:
     @asynccontextmanager
     async def _queued(self) -> AsyncIterator[None]:
         if self._waiting >= self._length:
-            raise _busy()
+            raise too_many()
         self._waiting += 1
         try:
             yield
         finally:
             self._waiting -= 1
-
-    @asynccontextmanager
-    async def _turn(self, until_s: float) -> AsyncIterator[None]:
-        if self._turns.locked():
-            try:
-                async with asyncio.timeout(max(0.0, until_s - monotonic_s())):
-                    await self._turns.acquire()
-            except TimeoutError:
-                raise _busy() from None
-        else:
-            await self._turns.acquire()
-        try:
-            yield
-        finally:
-            self._turns.release()
-
-
-def _busy() -> Refused:
-    return Refused(Reason.UNAVAILABLE, "Too many streams start at this moment, try again in a few seconds.")

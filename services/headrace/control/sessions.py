@@ -24,6 +24,7 @@ from headrace.control.model import Allocation, Gone, HoldState, LiveRun, Session
 from headrace.control.placing import Placing
 from headrace.control.renewals import Renewals
 from headrace.control.settings import ControlSettings
+from headrace.control.turns import Turns
 from headrace.core.broadcast import Refused, Source, StreamKey
 from headrace.core.broadcast.refusals import Reason
 from headrace.livelog.base import Entries, LogError
@@ -65,13 +66,14 @@ class Sessions:
         self._idle_s = settings.idle_s
         self._lease_s = settings.lease_s
         self._database = database
+        self._turns = turns = Turns(database, settings.queue_length, settings.queue_wait_s)
         self._fleet = fleet
         self._leases = leases
         self._endings = endings
         self._cells = CellChoice(log, fleet.now_s)
         self._placing = Placing(settings, fleet, accounts)
-        self._allocating = Allocating(database, log, fleet, self._placing, endings)
-        self._continuation = Continuation(settings.lease_s, database, fleet, self._placing, endings)
+        self._allocating = Allocating(turns, log, fleet, self._placing, endings)
+        self._continuation = Continuation(settings.lease_s, turns, fleet, self._placing, endings)
         self._renewals = Renewals(database, fleet, leases, endings)
 
     async def open_session(self, app: str, key: StreamKey, edge: str, peer: str, session_id: str) -> OpenedSession:
@@ -141,7 +143,7 @@ class Sessions:
         conflicts = 0
         while True:
             try:
-                async with self._database.read() as tx:
+                async with self._turns.read() as tx:
                     stream = await tx.streams.by_key(key)
                 if stream is None:
                     raise Refused(Reason.BAD_KEY, "This stream key is not valid.")
@@ -198,7 +200,7 @@ class Sessions:
             allocation = Allocation(
                 new_session_id(), run, session_id, candidate.pod, cost, HoldState.RESERVED, session.opened_ms
             )
-            async with self._database.write() as tx:
+            async with self._turns.write() as tx:
                 return await tx.starts.start(stream.id, session, allocation)
 
         await self._placing.place(most_of(stream.profile), self._fleet.zone(edge), take, shrink=True)

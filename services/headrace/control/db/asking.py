@@ -5,7 +5,7 @@ Neighbours: `control.sessions` asks.
 
 import json
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from headrace.control.db.runs import LIVE_COLUMNS, live_run_of
@@ -13,31 +13,32 @@ from headrace.control.db.tables import allocations, runs, sessions, streams
 from headrace.control.model import Allocation, Asked, HoldState, RunState
 from headrace.core.broadcast import Profile
 
+_QUERY = (
+    select(
+        *LIVE_COLUMNS,
+        streams.c.profile,
+        runs.c.plan,
+        runs.c.source,
+        allocations.c.id.label("allocation"),
+        allocations.c.pod,
+        allocations.c.cost,
+        allocations.c.state.label("allocation_state"),
+        allocations.c.held_ms,
+    )
+    .select_from(
+        sessions.join(runs, runs.c.id == sessions.c.run_id)
+        .join(streams, streams.c.id == runs.c.stream_id)
+        .outerjoin(allocations, allocations.c.session_id == sessions.c.id)
+    )
+    .where(sessions.c.id == bindparam("session_id"), runs.c.state == RunState.LIVE)
+    .order_by(allocations.c.held_ms.desc())
+    .limit(1)
+)
+
 
 async def asked(connection: AsyncConnection, session_id: str) -> Asked | None:
     """A session of a live run, with all that Allocate needs."""
-    query = (
-        select(
-            *LIVE_COLUMNS,
-            streams.c.profile,
-            runs.c.plan,
-            runs.c.source,
-            allocations.c.id.label("allocation"),
-            allocations.c.pod,
-            allocations.c.cost,
-            allocations.c.state.label("allocation_state"),
-            allocations.c.held_ms,
-        )
-        .select_from(
-            sessions.join(runs, runs.c.id == sessions.c.run_id)
-            .join(streams, streams.c.id == runs.c.stream_id)
-            .outerjoin(allocations, allocations.c.session_id == sessions.c.id)
-        )
-        .where(sessions.c.id == session_id, runs.c.state == RunState.LIVE)
-        .order_by(allocations.c.held_ms.desc())
-        .limit(1)
-    )
-    row = (await connection.execute(query)).first()
+    row = (await connection.execute(_QUERY, {"session_id": session_id})).first()
     if row is None:
         return None
     run = live_run_of(row)

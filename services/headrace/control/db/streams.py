@@ -7,7 +7,7 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Row, Select, delete, func, insert, select, tuple_, update
+from sqlalchemy import Row, Select, bindparam, delete, func, insert, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from headrace.control.db.runs import LIVE_COLUMNS, live_run_of, with_newest_session
@@ -43,7 +43,7 @@ class Streams:
 
     async def by_key(self, key: StreamKey) -> Stream | None:
         """The stream that this key publishes to."""
-        row = (await self._connection.execute(_alive().where(streams.c.key_digest == key.digest))).first()
+        row = (await self._connection.execute(_BY_KEY, {"digest": key.digest})).first()
         return _stream_of(row) if row else None
 
     async def newest(self, limit: int, before: tuple[int, str] | None) -> Sequence[Stream]:
@@ -102,6 +102,9 @@ class Streams:
 def _alive() -> Select[Any]:
     query = select(streams, *LIVE_COLUMNS).select_from(with_newest_session(streams))
     return query.where(streams.c.tenant_id == TENANT, streams.c.deleted_ms.is_(None))
+
+
+_BY_KEY = _alive().where(streams.c.key_digest == bindparam("digest"))
 
 
 def _stream_of(row: Row[Any]) -> Stream:
