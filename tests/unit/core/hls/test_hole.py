@@ -1,6 +1,7 @@
 """Gaps from wherever the rungs were left to the boundary where media goes on: playable, and equal in all rungs."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -113,6 +114,15 @@ def test_a_rung_without_a_part_begins_with_the_oldest_segment_that_another_has_o
     first = next(gap for gap in gaps if gap.rung == "audio")
     assert (first.msn, first.part, first.start) == (3, 0, 540_000)
     assert after.msn == 4
+
+
+@pytest.mark.parametrize("until_s", [10.45, 10.49999, 10.5, 10.6, 14.2])
+def test_a_long_segment_ends_before_it_breaks_the_target_duration(until_s: float) -> None:
+    plan = replace(PLAN, cut=Cut.KEYFRAMES, target_duration_s=10)
+    begun = round(10.4 * TICKS_PER_S)
+    positions = dict.fromkeys(plan.rung_names, Position(4, 30, 90_000 + begun, 90_000, opened=True))
+    until = 90_000 + round(until_s * TICKS_PER_S)
+    check(plan, positions, *fill_hole(plan, positions, {}, until), until)
 
 
 @pytest.mark.parametrize("until", [599_999, 600_000])
