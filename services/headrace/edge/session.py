@@ -159,7 +159,8 @@ class Session:
 
     def idle_ms(self) -> int:
         """How long no media has come, though its socket was read."""
-        return monotonic_ms() - max(self._media_at_ms, self._shell.reading_since_ms)
+        since_ms = max(self._media_at_ms, self._shell.reading_since_ms)  # first: while nothing is read it is the time
+        return monotonic_ms() - since_ms
 
     def lose(self, refusal: Refused) -> None:
         """Control says that it is over: nobody is asked or told any more."""
