@@ -9,11 +9,12 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from tests.support.house import REPO, SERVICES, Import, imports
+from tests.support.house import REPO, SERVICES, Import, imports, within
 
 PROJECT: dict[str, Any] = tomllib.loads((REPO / "pyproject.toml").read_text())
 SERVICES_WITH_EXTRAS = ("edge", "transcoder", "origin", "control")
-SHARED = ("headrace.core", "headrace.runtime", "headrace.wire", "headrace.livelog")
+SHARED = ("headrace.core", "headrace.runtime", "headrace.wire")
+LOG = "headrace.livelog"  # of all services but the edge, which carries no client of it
 # Top-level module → the distributions that install it.
 OWNERS = metadata.packages_distributions()
 
@@ -61,8 +62,13 @@ def test_ffmpeg_comes_with_the_transcoder() -> None:
 @pytest.mark.parametrize("service", SERVICES_WITH_EXTRAS)
 def test_a_service_imports_only_what_its_extra_declares(service: str) -> None:
     direct = {canonicalize_name(requirement.name) for requirement in declared(service)}
-    for package in (f"headrace.{service}", *SHARED):
+    for package in (f"headrace.{service}", *SHARED, *([LOG] if service != "edge" else [])):
         assert foreign(imports(SERVICES, package), set(direct)) == []
+
+
+def test_an_edge_knows_no_log() -> None:
+    for package in ("headrace.edge", *SHARED):
+        assert [each for each in imports(SERVICES, package) if within(each.imported, LOG)] == []
 
 
 def test_the_whole_imports_only_what_the_extras_declare() -> None:

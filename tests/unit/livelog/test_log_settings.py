@@ -1,5 +1,8 @@
 """Cells of the live log as settings name them."""
 
+import subprocess
+import sys
+
 import pytest
 from pydantic import SecretStr
 
@@ -81,3 +84,9 @@ def test_connecting_opens_nothing_yet() -> None:
         "a",
         "b",
     )
+
+
+def test_who_knows_a_logs_types_alone_carries_no_client() -> None:
+    """Each run's worker is such a process."""
+    looks = "import sys; from headrace.livelog import base, memory, settings; sys.exit('redis' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", looks], check=False).returncode == 0

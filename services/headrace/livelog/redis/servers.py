@@ -33,7 +33,7 @@ class Servers:
         until_s = monotonic_s() + deadline_s
         while True:
             try:
-                async with asyncio.timeout_at(asyncio.get_running_loop().time() + until_s - monotonic_s()):
+                async with asyncio.timeout(until_s - monotonic_s()):
                     return await self._ask(slot, commands, deadline_s)
             except Unreachable:
                 _RECONNECTS.inc()
