@@ -146,6 +146,21 @@ def test_a_target_that_is_none_is_one_sentence_and_exit_code_2(service: str) -> 
     assert sentence == f"headrace {service}: 'no target' is no gRPC target: host:port or unix:/path is wanted"
 
 
+@pytest.mark.parametrize(
+    ("url", "code", "why"),
+    [
+        ("hunter2", 2, "the database's URL cannot be read"),
+        ("mysql://u:hunter2@127.0.0.1/x", 2, "the database's URL must begin with postgresql:// or sqlite.aiosqlite://"),
+        (f"postgresql://u:hunter2@{NOBODY}/x", 1, "database: connection failed: .*"),
+        ("sqlite+aiosqlite:///{folder}/empty.db", 1, "the database has no schema, .*: run `headrace migrate`"),
+    ],
+)
+def test_a_database_that_cannot_be_used_is_one_sentence(url: str, code: int, why: str, tmp_path: Path) -> None:
+    sentence = refusal("control", code, HEADRACE_DATABASE_URL=url.format(folder=tmp_path))
+    assert re.fullmatch(f"headrace control: {why}", sentence), sentence
+    assert "hunter2" not in sentence
+
+
 @pytest.mark.parametrize("service", SERVICES)
 def test_a_port_in_use_is_one_sentence(service: str, database: str) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:

@@ -17,6 +17,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from headrace.core.errors import HeadraceError
+from headrace.runtime.config import BadSetting
 
 LOCK_WAIT_S = 5.0  # SQLite: far above any transaction of ours; a longer wait means a stuck disk
 POOL_WAIT_S = 2.0
@@ -43,6 +44,10 @@ class DatabaseError(HeadraceError):
     """The database does not answer, or not as it should."""
 
     code = "database"
+
+
+class BadUrl(DatabaseError, BadSetting):
+    """The database's URL is none."""
 
 
 class Conflict(DatabaseError):
@@ -85,13 +90,13 @@ deadline: ContextVar[Deadline | None] = ContextVar("deadline", default=None)
 
 
 def read_url(url: str) -> URL:
-    """`url` with its driver. Raises DatabaseError, without the URL, which may hold a password."""
+    """`url` with its driver. Raises BadUrl, without the URL, which may hold a password."""
     try:
         parsed = make_url(url)
     except (SQLAlchemyError, ValueError):
-        raise DatabaseError("the database's URL cannot be read") from None
+        raise BadUrl("the database's URL cannot be read") from None
     if parsed.drivername not in DRIVERS:
-        raise DatabaseError(f"the database's URL must begin with postgresql:// or {SQLITE}://")
+        raise BadUrl(f"the database's URL must begin with postgresql:// or {SQLITE}://")
     return parsed.set(drivername=DRIVERS[parsed.drivername])
 
 
