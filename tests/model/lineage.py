@@ -48,13 +48,14 @@ class Position(NamedTuple):
 
 
 class Node(NamedTuple):
-    """An entry and all before it. `rungs`: None where a rung has not begun."""
+    """An entry and all before it. `rungs`: None where a rung has not begun. `first`: where the first one did."""
 
     before: int
     entry: Entry | None
     n: int
     rungs: tuple[Position | None, ...]
     ended: bool
+    first: Place | None = None
 
     @property
     def reach(self) -> int:
@@ -93,7 +94,9 @@ class Lineage:
             if entry.kind != END:
                 rungs[entry.rung] = Position(entry.place.after, entry.encoder)
             found = len(self.nodes)
-            self.nodes.append(Node(tip, entry, before.n + 1, tuple(rungs), before.ended or entry.kind == END))
+            ended = before.ended or entry.kind == END
+            first = before.first or (None if ended else entry.place)
+            self.nodes.append(Node(tip, entry, before.n + 1, tuple(rungs), ended, first))
             self._numbers[key] = found
         return found
 
@@ -120,12 +123,8 @@ class Lineage:
 
 
 def first_place(node: Node, opens: int) -> Place:
-    """Where a rung begins that has nothing yet: with another rung's open segment, else at MSN ⌈4·`opens`/D⌉."""
-    for position in node.rungs:
-        if position:
-            msn, part, at = position.next
-            return Place(msn, 0, at - part)
-    return Place(-(-4 * opens // SEGMENT), 0, opens)
+    """Where a rung begins that has nothing yet: where the first one did, else at MSN ⌈4·`opens`/D⌉."""
+    return node.first or Place(-(-4 * opens // SEGMENT), 0, opens)
 
 
 def _obey(before: Node, entry: Entry) -> None:

@@ -6,7 +6,7 @@ in which everybody gets a turn: from wherever it starts, all that lives must com
 
 import random
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -103,6 +103,20 @@ class Search:
             self.recover(state, trace)
         except Violation as found:
             return Finding(f"{found} (seed {seed})", [*trace, found.label or ("and then",)])
+        return None
+
+    def follow(self, *texts: str) -> Finding | None:
+        """The walk in which each step's words hold the next of these. Raises LookupError where no step's do."""
+        state, trace = self.world.start(), list[Label]()
+        for text in texts:
+            following: Iterator[Step] = self._next(state)
+            try:
+                label, state = next(step for step in following if text in words(step[0]))
+            except StopIteration:
+                raise LookupError(f"nothing that can happen says {text!r}") from None
+            except Violation as found:
+                return Finding(str(found), [*trace, found.label or ("and then",)])
+            trace.append(label)
         return None
 
     def recover(self, state: State, trace: list[Label] | None = None) -> None:

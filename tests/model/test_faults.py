@@ -66,3 +66,19 @@ def test_the_search_finds_what_goes_wrong(variant: Variant, bounds: Bounds, ever
     assert found.trace
     # It is the mistake's fault, not the faults'.
     assert Search(bounds, DESIGN).breadth_first(search.states + 100, max(every, 5)) is None
+
+
+def test_a_rung_that_an_old_primary_lacks_is_seen_by_the_writer() -> None:
+    """Too deep for a search: one rung is a part ahead when the primary is cut off, and the other is durable later."""
+    bounds = Bounds((FAILOVER, LOST, LOST), length=2, rungs=2, spares=1, writers=1)
+    ahead = ("of rung 0 at server 0: OK", "waits", "publishes")
+    behind = ("of rung 1 at server 1: OK", "waits", "publishes")
+    way = (
+        *("part 1", "dials", "takes over at server 0", "waits", "publishes", *ahead, *ahead),
+        *("is cut off, and still", "loses", "takes over at server 1", "server 2 is the", "waits", "publishes"),
+        *(*behind, *behind, "hears that all before 2", "loses", "takes over at server 0"),
+    )
+    found = Search(bounds, Variant(forgets_absent_rungs=True)).follow(*way)
+    assert found is not None
+    assert "the edge has nothing before" in found.what
+    assert Search(bounds, DESIGN).follow(*way) is None
