@@ -43,7 +43,7 @@ class Placing:
         async with self._queued():
             while True:
                 await self._accounts.register()
-                wanted = min(cost, max(1, self._fleet.rooms.largest)) if shrink else cost
+                wanted = self._shrunk(cost) if shrink else cost
                 found = self._fleet.candidates(wanted, zone)
                 if not found:
                     if monotonic_s() >= until_s:
@@ -53,11 +53,24 @@ class Placing:
                     continue
                 chosen = random.choice(found)
                 if await take(chosen, wanted):
-                    self._fleet.hold(chosen.pod, self._fleet.held(chosen.pod) + wanted)
+                    self.took(chosen, wanted)
                     return chosen
                 await self._accounts.look_at(chosen.pod)
                 if monotonic_s() >= until_s + LOOK_AGAIN_S:
                     raise too_many()  # others were faster every time
+
+    def guess(self, cost: int, zone: str) -> tuple[Candidate, int] | None:
+        """Where a run that costs `cost` at most could start, and what it would take there, as far as memory knows."""
+        wanted = self._shrunk(cost)
+        found = [] if self._fleet.unwritten else self._fleet.candidates(wanted, zone)
+        return (random.choice(found), wanted) if found else None
+
+    def took(self, candidate: Candidate, cost: int) -> None:
+        """That is held there now."""
+        self._fleet.hold(candidate.pod, self._fleet.held(candidate.pod) + cost)
+
+    def _shrunk(self, cost: int) -> int:
+        return min(cost, max(1, self._fleet.rooms.largest))
 
     def standbys(self, cost: int, zone: str, chosen: str) -> tuple[str, ...]:
         """Targets that could take the run too, best first. Nothing is held on them: they admit by their own room."""

@@ -16,7 +16,7 @@ from unittest.mock import patch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from headrace.control import accounts, allocating, continuation, endings, leases, renewals, sessions
+from headrace.control import accounts, allocating, continuation, endings, leases, opening, renewals, sessions
 from headrace.control.db import Database, DatabaseError, Transaction
 from headrace.control.keys import new_session_id
 from headrace.core.broadcast import Claim, Epoch, Refused, RunId, StreamKey
@@ -25,7 +25,7 @@ from headrace.wire.control import HeldSession, OpenedSession, ReleaseReason
 from tests.unit.control.support import SOURCE, Clock, Control, Place, control, place_on_sqlite
 from tests.unit.control.test_accounts import COST
 
-TIMED = (accounts, allocating, continuation, endings, leases, renewals, sessions)
+TIMED = (accounts, allocating, continuation, endings, leases, opening, renewals, sessions)
 PODS = {"t1": COST * 2 + COST // 2, "t2": COST + 5, "t3": COST // 3}  # room for two runs, for one, for an idle one's
 STEPS = 40
 
@@ -175,7 +175,7 @@ async def live_through(seed: int) -> None:
         for module in TIMED:
             if hasattr(module, "unix_ms"):
                 patches.enter_context(patch.object(module, "unix_ms", lambda: round(clock.now_s * 1000)))
-        patches.enter_context(patch.object(sessions, "FRESH_WITHIN_S", 0.0))
+        patches.enter_context(patch.object(opening, "FRESH_WITHIN_S", 0.0))
         place = await place_on_sqlite(Path(folder))
         async with AsyncExitStack() as stack:
             replicas = [
