@@ -1,16 +1,17 @@
-"""The writer on a real server that loses connections, stands still, or starts again empty."""
+"""The writer on real servers that lose connections, stand still, fail over, or start again empty."""
 
 import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
+from prometheus_client import REGISTRY
 
 from headrace.core.broadcast import Claim, Epoch, Gap, Init, Part, RunId, RunStart
 from headrace.livelog.base import Append, Cursor, LiveLog
 from headrace.transcoder.writer import Writer
 from tests.support.broadcasts import PLAN
 from tests.support.log_contract import PARTS, SEGMENT, bytes_of, init_of, part_at
-from tests.support.redis import Server
+from tests.support.redis import Pair, Server
 from tests.support.redis_logs import opened
 
 RUN = RunId("run")
@@ -86,3 +87,26 @@ async def test_a_server_that_lost_everything_gets_the_run_again_above_all_number
         assert len(parts) == len(PLAN.rung_names) * PARTS
         assert writer.progress.durable == 6 * SEGMENT
         assert await log.get(RUN, "720p", msn + 1, 0, "e1") == bytes_of(part_at("720p", 5, 0))
+
+
+async def test_a_failover_to_a_replica_that_was_cut_off_costs_nothing() -> None:
+    with Pair() as pair:
+        async with opened(pair.url, replicas=1) as log:
+            writer = await writing(log)
+            await writer.append(segment(0))
+            assert writer.progress.durable == SEGMENT
+            pair.replica.ask("REPLICAOF", pair.primary.host.address, 1)
+            parts = len(PLAN.rung_names)
+            await writer.append(segment(1)[:parts])
+            assert (writer.progress.published, writer.progress.durable) == (SEGMENT + PLAN.part, SEGMENT)
+            before = counted("entries_restaged_total")
+            pair.fail_over()
+            await writer.append(segment(1)[parts : 2 * parts])
+            assert counted("entries_restaged_total") - before >= parts
+            entries = [*INITS, *segment(0), *segment(1)[: 2 * parts]]
+            assert await shown(log) == [START, *(append.entry for append in entries)]
+            assert await log.get(RUN, "720p", 1, 0, "e1") == bytes_of(part_at("720p", 1, 0))
+
+
+def counted(name: str) -> float:
+    return REGISTRY.get_sample_value(f"headrace_transcoder_{name}") or 0.0
