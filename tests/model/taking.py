@@ -39,8 +39,11 @@ def take_over(world: World, state: State, slot: int, writer: Writer, index: int)
     floor = writer.floor if variant.retakes_with_first_floor else max(writer.floor, writer.durable)
     if writer.edge == CONTROL:
         floor = 0  # it promised nobody anything
-    first = (writer.attempt, writer.take) == (1, 1) or writer.edge == CONTROL or variant.retake_opens
-    opens = first and writer.opens >= 0 and floor == 0 and _may_open(world, state, writer)
+    first = (writer.attempt, writer.take) == (1, 1) and floor == 0
+    # Who wrote the log that is gone goes on above its own numbers, unless the run was given to somebody else.
+    own = writer.take > 1 and writer.head < 0
+    may = (first or own) and _may_open(world, state, writer)
+    opens = writer.opens >= 0 and (may or writer.edge == CONTROL or (variant.retake_opens and floor == 0))
     claim = claim_of(writer)
     answer, after = log.takeover(world.lineage, variant, server, claim, floor, opens)
     world.calls.append(Call("takeover", claim, answer, after, floor=floor, opens=opens))
@@ -67,8 +70,11 @@ def take_over(world: World, state: State, slot: int, writer: Writer, index: int)
         return label, state._replace(writers=put(state.writers, slot, ended))
     state = shown(world, state, server, index)
     taken = writer._replace(server=index, phase=TOOK, tip=after.tip, firm=False)
-    taken = _kept(world, taken)
-    _resumes(world, state, taken)
+    if server.fence is None and writer.take > 1 and writer.edge != CONTROL and not variant.retake_opens:
+        taken = _anew(world, taken)._replace(opens=state.now, durable=0)
+    else:
+        taken = _kept(world, taken)
+        _resumes(world, state, taken)
     return label, world.check_main(state._replace(writers=put(state.writers, slot, taken)))
 
 
@@ -117,6 +123,11 @@ def _kept(world: World, writer: Writer) -> Writer:
             break
     else:
         return writer
+    return _anew(world, writer)
+
+
+def _anew(world: World, writer: Writer) -> Writer:
+    """With no encoders: new ones come with the next parts."""
     count = world.bounds.rungs
     return writer._replace(encoders=(0,) * count, starts=(None,) * count, made=(0,) * count)
 

@@ -62,6 +62,7 @@ def test_the_search_finds_what_goes_wrong(variant: Variant, bounds: Bounds, ever
     search = Search(bounds, variant)
     found = search.breadth_first(MOST, every)
     assert found is not None, "nothing goes wrong: the search or the model has gone blind"
+    print(found)  # pytest -rP lists each with its shortest trace
     assert what in found.what, str(found)
     assert found.trace
     # It is the mistake's fault, not the faults'.
