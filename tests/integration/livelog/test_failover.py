@@ -6,15 +6,18 @@ from functools import partial
 import pytest
 
 from headrace.core.broadcast import Hold, RunId
+from headrace.livelog import metrics
 from headrace.livelog.base import Append, StaleLog, Unreachable
 from headrace.livelog.redis.keys import keys_of
 from tests.support.log_contract import RUN, START, Writer, claim_of, everything, next_of, part_at
 from tests.support.log_writers import SteadyWriter, busy, until
-from tests.support.redis import FAILOVER_S, Cluster, Pair
+from tests.support.redis import FAILOVER_S, Cluster, Pair, Server
 from tests.support.redis_logs import opened
 from tests.support.stack import eventually
 
 TIMES = 3
+DEATH = Server.kill, Server.start
+STANDSTILL = Server.pause, Server.resume
 
 
 async def test_a_replica_takes_its_primarys_place_again_and_again(pair: Pair) -> None:
@@ -34,11 +37,11 @@ def has_taken_over(writer: SteadyWriter, before: int) -> bool:
 async def test_a_cluster_loses_one_primary_after_another(cluster: Cluster) -> None:
     cluster.empty()
     async with opened(cluster.url, replicas=1) as log, busy(log, runs=6) as now:
-        for writer in now.writers[:2]:
+        for writer, (fail, return_) in zip(now.writers, (DEATH, STANDSTILL), strict=False):
             victim = await asyncio.to_thread(cluster.primary_of, keys_of(writer.run).h.decode())
-            await asyncio.to_thread(victim.kill)
+            await asyncio.to_thread(fail, victim)
             await until(partial(has_taken_over, writer, writer.takeovers), FAILOVER_S)
-            await asyncio.to_thread(victim.start)
+            await asyncio.to_thread(return_, victim)
             await asyncio.to_thread(eventually, "a whole cluster", cluster.whole, FAILOVER_S)
             await now.more()
     assert len(cluster.primaries()) == 3
@@ -59,6 +62,7 @@ async def test_a_replica_that_stands_still_makes_the_run_undurable_until_it_goes
             assert not await log.wait(RUN)
             assert clock() - began_s == pytest.approx(3, abs=0.5)
             assert "the run is undurable" in caplog.text
+            assert undurable() == 1
             await log.publish(RUN, writer.claim, writer.n)  # it goes on, not waiting any more
             began_s = clock()
             await writer.stage(Hold(2))
@@ -72,7 +76,13 @@ async def test_a_replica_that_stands_still_makes_the_run_undurable_until_it_goes
                     break
                 await asyncio.sleep(0.02)
         assert "the run is durable again" in caplog.text
+        assert undurable() == 0
         await writer.append(Hold(3))
+
+
+def undurable() -> float:
+    [metric] = metrics.UNDURABLE_RUNS.collect()
+    return metric.samples[0].value
 
 
 async def test_a_log_that_came_back_without_what_was_durable_is_stale(pair: Pair) -> None:

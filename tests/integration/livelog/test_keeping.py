@@ -144,6 +144,8 @@ async def test_a_full_server_refuses_and_what_was_staged_is_still_published(serv
                 await log.takeover(RunId("another"), claim_of(), 0, open_new=True)
             with pytest.raises(LogFull):
                 await writer.stage(part_at("720p", 0, 2))
+            with pytest.raises(LogFull):
+                await log.set_current(StreamId("stream"), RUN)
             await log.publish(RUN, writer.claim, writer.n)
             assert await log.get(RUN, "720p", 0, 1, "e1") is not None
         finally:

@@ -8,7 +8,7 @@ import asyncio
 from collections.abc import AsyncIterator
 
 from headrace.core.broadcast import Claim, RunId, StreamId
-from headrace.livelog.base import Append, Cursor, LogError, Reading, Staged, Taken, Unreachable
+from headrace.livelog.base import Append, Cursor, LogError, LogFull, Reading, Staged, Taken, Unreachable
 from headrace.livelog.cell import Cell
 from headrace.livelog.redis.checks import complaints
 from headrace.livelog.redis.connection import ServerError
@@ -91,7 +91,7 @@ class RedisLog:
         return data if isinstance(data, bytes) else None
 
     async def set_current(self, stream: StreamId, run: RunId) -> None:
-        """As `Entries.set_current`. Raises Unreachable."""
+        """As `Entries.set_current`. Raises Unreachable, LogFull."""
         await self._ask(b"SET", current_key(stream), f"{unix_ms()} {run}".encode())
 
     async def current(self, stream: StreamId) -> RunId | None:
@@ -110,7 +110,7 @@ class RedisLog:
     async def _ask(self, *command: bytes, deadline_s: float = GET_S) -> object:
         [reply] = await self._servers.ask(slot_of(command[1]), command, deadline_s=deadline_s)
         if isinstance(reply, ServerError):
-            raise Unreachable(reply.text)
+            raise LogFull(reply.text) if reply.full else Unreachable(reply.text)
         return reply
 
     def _writer(self, run: RunId) -> RunWriter:
