@@ -100,9 +100,14 @@ def test_it_lives_whatever_else_is_there_and_says_what_it_waits_for(alone: tuple
     service, process, http = alone
     assert http.get("/livez").text == "ok\n"
     assert "python_info" in http.get("/metrics").text
-    eventually("it has begun", lambda: http.get("/readyz").text != "starting\n", START_S)
-    answer = http.get("/readyz")
-    assert (answer.status_code, answer.text) == (503, f"{NOT_READY[service]}\n")
+    said: list[tuple[int, str]] = []
+
+    def says_it() -> bool:
+        answer = http.get("/readyz")
+        said.append((answer.status_code, answer.text))
+        return said[-1] == (503, f"{NOT_READY[service]}\n")
+
+    eventually("it says so", says_it, START_S)
     assert process.running
 
 
