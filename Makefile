@@ -154,7 +154,7 @@ endef
 
 .PHONY: system-packages
 system-packages: ## Install ffmpeg, chromium, nginx, Redis, PostgreSQL and ip if they are missing (as root, with apt-get)
-	@$(call debian,ffmpeg chromium nginx redis-server /usr/lib/postgresql/*/bin/postgres ip,ffmpeg chromium nginx redis-server postgresql iproute2)
+	@$(call debian,ffmpeg chromium nginx redis-server /usr/lib/postgresql/*/bin/postgres ip openssl,ffmpeg chromium nginx redis-server postgresql iproute2 openssl)
 
 .PHONY: bench-packages
 bench-packages: ## Install what benches use and compare with: ffmpeg, nginx with its RTMP module, and wrk (as root, with apt-get)
