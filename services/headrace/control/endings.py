@@ -61,6 +61,9 @@ class Endings:
             while (held := await self.take(run, seen, to_end=True)) is not None:
                 if held.taken is not None:
                     await self._append_end(run, held.claim, held.taken)
+                if held.taken is not None or held.ended:
+                    # Nobody publishes anything after an end: a failover now must not take that back.
+                    await self._log.wait(run)
                 async with self._database.write() as tx:
                     ended = await tx.runs.end(run, unix_ms(), planned=held.planned)
                     if ended:
@@ -158,6 +161,8 @@ class Endings:
         await self._log.wait(run)
         if taken.published < taken.n:
             await self._log.publish(run, claim, taken.n)
+            # One who died may have staged the end.
+            taken = await self._log.takeover(run, claim, 0)
         return taken
 
     async def _append_end(self, run: RunId, claim: Claim, taken: Taken) -> None:

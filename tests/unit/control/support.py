@@ -64,6 +64,7 @@ class RunLog:
     rungs: dict[str, RungPosition] = field(default_factory=dict)
     staged: list[Entry] = field(default_factory=list)
     publishes: list[int] = field(default_factory=list)
+    safe: int = 0  # what was published when somebody last waited
 
     @property
     def published(self) -> int:
@@ -95,9 +96,9 @@ class FakeLog:
             self.open(run, claim)
             return Taken(0, 0, "")
         log = self._run(run)
-        if any(isinstance(e, End) for e in log.staged):
+        if self.end_of(run):
             raise RunEnded
-        if claim.epoch <= log.claim.epoch:
+        if claim.epoch <= log.claim.epoch and claim != log.claim:
             raise Fenced(log.claim.epoch)
         log.claim = claim
         return Taken(len(log.staged), log.published, "", log.rungs)
@@ -105,12 +106,15 @@ class FakeLog:
     async def stage(self, run: RunId, claim: Claim, n: int, *appends: Append) -> Staged:
         log = self._run(run)
         assert claim == log.claim
+        if any(isinstance(e, End) for e in log.staged):
+            raise RunEnded
         assert n == len(log.staged) + 1
         log.staged += [append.entry for append in appends]
         return Staged(len(log.staged), "")
 
     async def wait(self, run: RunId) -> bool:
-        self._run(run)
+        log = self._run(run)
+        log.safe = log.published
         return True
 
     async def publish(self, run: RunId, claim: Claim, n: int) -> None:

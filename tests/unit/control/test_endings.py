@@ -133,6 +133,21 @@ async def test_what_a_writer_left_staged_is_published_before_the_end(parts: Cont
     assert parts.log.runs[run].staged == [Hold(450), End(900)]
 
 
+async def test_an_end_that_one_who_died_left_staged_is_published_and_is_the_end(parts: Control) -> None:
+    stream, run = await lost_run(parts)
+    parts.log.runs[run].staged.append(End(450))
+    await parts.endings.end(run)
+    assert parts.log.end_of(run) == End(450)
+    assert parts.log.runs[run].safe == 1
+    assert await parts.state(stream) == "idle"
+
+
+async def test_the_publishing_of_the_end_is_waited_for_as_well(parts: Control) -> None:
+    _, run = await lost_run(parts)
+    await parts.endings.end(run)
+    assert parts.log.runs[run].safe == parts.log.runs[run].published == 1
+
+
 async def test_an_end_that_the_log_refused_is_tried_again(parts: Control, monkeypatch: pytest.MonkeyPatch) -> None:
     stream, run = await lost_run(parts)
     after(16, monkeypatch)
