@@ -1,6 +1,7 @@
 """The books: what is held on transcoders, and who gives it back."""
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 
@@ -9,6 +10,8 @@ from headrace.control.accounts import DESCRIBE_MS, DIAL_MS
 from headrace.control.db import DatabaseError
 from headrace.control.decisions.placement import cost_of
 from headrace.control.fleet import FORGET_S
+from headrace.control.keys import new_session_id
+from headrace.control.model import Allocation, HoldState
 from headrace.core.broadcast import Profile, Refused, RunId, make_plan
 from headrace.core.broadcast.refusals import Reason
 from headrace.runtime.aio.clock import unix_ms
@@ -185,11 +188,12 @@ async def test_a_transcoder_that_nobody_hears_for_a_minute_goes_with_all_that_is
 async def test_a_transcoder_that_another_replica_hears_stays(parts: Control, place: Place) -> None:
     await allocated(parts)
     async with control(place) as other:
-        for _ in range(90):
+        for second in range(90):
             other.clock.now_s += 1
             other.report()
             await rounds(parts, 1, heard=False)
-            await other.accounts.round()
+            if second % 5 == 4:  # it comes to object in its own time
+                await other.accounts.round()
     assert held(place) == {"t1": COST}
 
 
@@ -205,6 +209,41 @@ async def test_room_that_another_replica_took_is_not_taken_again(place: Place) -
             await two.sessions.allocate(opened.session_id, SOURCE, unix_ms())
         assert caught.value.reason is Reason.NO_CAPACITY
         assert first.run != opened.run
+
+
+def allocation(run: str, cost: int) -> Allocation:
+    return Allocation(new_session_id(), RunId(run), "s", "t1", cost, HoldState.HELD, 1000)
+
+
+async def test_the_row_alone_says_whether_there_is_room(parts: Control, place: Place) -> None:
+    parts.report(capacity=100)
+    await parts.accounts.register()
+    taken = []
+    for number, cost in enumerate((60, 41, 40, 1)):
+        async with parts.database.write() as tx:
+            taken.append(await tx.holds.hold(allocation(f"r{number}", cost)))
+    assert taken == [True, False, True, False]
+    assert held(place) == {"t1": 100}
+    parts.report(capacity=100, ready=False, pod="t2")
+    await parts.accounts.register()
+    async with parts.database.write() as tx:
+        assert not await tx.holds.hold(replace(allocation("r9", 1), pod="t2"))
+
+
+async def test_what_was_confirmed_or_released_meanwhile_is_left_alone(parts: Control, place: Place) -> None:
+    await parts.accounts.register()
+    old = allocation("r", 60)
+    new = replace(old, held_ms=2000)
+    async with parts.database.write() as tx:
+        await tx.holds.hold(old)
+        assert await tx.holds.transfer(old, "another session", new.held_ms)
+        assert not await tx.holds.transfer(old, "a third", 3000)
+        assert await tx.holds.release([old]) == 0
+    assert held(place) == {"t1": 60}
+    async with parts.database.write() as tx:
+        assert await tx.holds.release([new, old]) == 1
+        assert await tx.holds.release([new]) == 0
+    assert held(place) == {"t1": 0}
 
 
 async def test_what_waits_longer_than_it_may_is_refused_in_words(place: Place) -> None:
