@@ -5,7 +5,7 @@ import inspect
 
 import pytest
 
-from headrace.runtime.aio.tasks import spawn_isolated, task_group
+from headrace.runtime.aio.tasks import beside, spawn_isolated, task_group
 
 
 async def test_an_isolated_tasks_failure_is_told_and_leaves_its_siblings_alone() -> None:
@@ -48,3 +48,30 @@ async def test_an_isolated_task_that_is_cancelled_at_once_leaves_nothing_unawait
     async with asyncio.TaskGroup() as group:
         spawn_isolated(group, never, "never begins").cancel()
     assert inspect.getcoroutinestate(never) == inspect.CORO_CLOSED
+
+
+async def test_what_runs_beside_a_block_runs_no_longer_than_it() -> None:
+    ended = asyncio.Event()
+
+    async def for_ever() -> None:
+        try:
+            await asyncio.get_running_loop().create_future()
+        finally:
+            ended.set()
+
+    async with beside(for_ever()):
+        await asyncio.sleep(0)
+        assert not ended.is_set()
+    assert ended.is_set()
+    with pytest.raises(ValueError, match="the block's own"):
+        async with beside(for_ever()):
+            raise ValueError("the block's own")
+
+
+async def test_what_fails_beside_a_block_ends_it_and_is_its_failure() -> None:
+    async def fail() -> None:
+        raise ValueError("beside")
+
+    with pytest.raises(ValueError, match="beside"):
+        async with beside(fail()):
+            await asyncio.sleep(60)
