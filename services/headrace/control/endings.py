@@ -128,12 +128,14 @@ class Endings:
     async def sweep(self) -> None:
         """One round. Raises DatabaseError; what the log refuses is left for the next round."""
         async with self._database.read() as tx:
-            live = await tx.runs.all_live()
+            active = await tx.runs.active()
+            unattended = await tx.runs.unattended()
             metrics.STREAMS.set(await tx.streams.count())
-        metrics.RUNS_LIVE.set(len(live))
-        lost = await self._leases.sweep(live)
-        for run in live:
-            if run.stream_deleted or (run.session.id not in lost and self._over(run)):
+        without = sum(run.session.state is not SessionState.ACTIVE for run in unattended)
+        metrics.RUNS_LIVE.set(len(active) + without)
+        await self._leases.sweep(active)
+        for run in unattended:
+            if run.stream_deleted or self._over(run):
                 try:
                     await self.end(run.id, run.last_session)
                 except LogError as error:

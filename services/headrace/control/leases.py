@@ -12,7 +12,8 @@ from collections.abc import Callable, Sequence
 from headrace.control import metrics
 from headrace.control.db import Database
 from headrace.control.fleet import Fleet
-from headrace.control.model import Gone, LiveRun, SessionState
+from headrace.control.model import Active, Gone, LiveRun, SessionState
+from headrace.core.broadcast import RunId
 from headrace.runtime.aio.clock import unix_ms
 from headrace.runtime.telemetry.logs import logger
 
@@ -36,20 +37,24 @@ class Leases:
         self._first_s: dict[str, float] = {}  # since when this replica knows of a session
         self._marked_s: dict[str, float] = {}  # since when it sees the mark
 
-    def heard(self, run: LiveRun) -> bool:
-        """Whether the run's session, or the run itself, was named just now."""
-        heard_s = self._heard_s(run)
+    def heard(self, session_id: str, run: RunId) -> bool:
+        """Whether the session, or its run, was named just now."""
+        heard_s = self._heard_s(session_id, run)
         return heard_s is not None and self._clock() - heard_s < self._silence_s
 
     def surely_gone(self, run: LiveRun, now_ms: int) -> bool:
         """Whether this replica has listened for long enough and hears nothing of it, or of its transcoder."""
         young = now_ms - run.session.opened_ms < self._silence_s * 1000
-        return not young and not self.heard(run) and self._clock() - self._listening_s >= self._silence_s
+        return (
+            not young
+            and not self.heard(run.session.id, run.id)
+            and self._clock() - self._listening_s >= self._silence_s
+        )
 
-    async def sweep(self, live: Sequence[LiveRun]) -> frozenset[str]:
-        """Mark who is silent, and lose who was so for a lease: their ids. To be asked each second.
+    async def sweep(self, sessions: Sequence[Active]) -> None:
+        """Mark those of all active `sessions` that are silent, and lose those that were so for a lease.
 
-        Raises DatabaseError.
+        To be asked each second. Raises DatabaseError.
         """
         now_s = self._clock()
         if now_s - self._swept_s > self._silence_s:
@@ -57,16 +62,16 @@ class Leases:
             self._first_s.clear()
             self._marked_s.clear()
         self._swept_s = now_s
-        active = {run.session.id: run for run in live if run.session.state is SessionState.ACTIVE}
+        active = {one.session_id: one.run for one in sessions}
         self._first_s = {one: self._first_s.get(one, now_s) for one in active}
-        self._marked_s = {one: self._marked_s.get(one, now_s) for one, run in active.items() if run.session.silent}
-        silent = {one for one, run in active.items() if self._silent_s(run) >= self._lease_s - OBJECT_S}
+        self._marked_s = {one: self._marked_s.get(one, now_s) for one, _, silent in sessions if silent}
+        silent = {one for one, run in active.items() if self._silent_s(one, run) >= self._lease_s - OBJECT_S}
         new = sorted(silent - self._marked_s.keys())
-        back = sorted(one for one in self._marked_s if self.heard(active[one]))
+        back = sorted(one for one in self._marked_s if self.heard(one, active[one]))
         lost = sorted(
             one
             for one in silent & self._marked_s.keys()
-            if now_s - self._marked_s[one] >= OBJECT_S and self._silent_s(active[one]) > self._lease_s
+            if now_s - self._marked_s[one] >= OBJECT_S and self._silent_s(one, active[one]) > self._lease_s
         )
         if new or back:
             async with self._database.write() as tx:
@@ -74,10 +79,10 @@ class Leases:
                     await tx.runs.mark_silent(new, unix_ms())
                 if back:
                     await tx.runs.mark_silent(back, None)
-        return frozenset([one for one in lost if await self._lose(active[one])])
+        for one in lost:
+            await self._lose(one, active[one])
 
-    async def _lose(self, run: LiveRun) -> bool:
-        one = run.session.id
+    async def _lose(self, one: str, run: RunId) -> None:
         async with self._database.write() as tx:
             lost = await tx.runs.move_session(
                 one, [SessionState.ACTIVE], SessionState.LOST, unix_ms(), Gone.SILENT, silent=True
@@ -86,16 +91,15 @@ class Leases:
                 await tx.holds.release_reserved(one)
         if lost:
             metrics.SESSIONS_VANISHED.inc()
-            _log.warning("a session is lost: nobody has heard of it", extra={"run": run.id})
-        return lost
+            _log.warning("a session is lost: nobody has heard of it", extra={"run": run})
 
-    def _heard_s(self, run: LiveRun) -> float | None:
+    def _heard_s(self, session_id: str, run: RunId) -> float | None:
         """When its edge or its transcoder was heard last."""
-        session, named_s = self._fleet.session(run.session.id), self._fleet.named_s(run.id)
+        session, named_s = self._fleet.session(session_id), self._fleet.named_s(run)
         heard = [at_s for at_s in (None if session is None else session[1], named_s) if at_s is not None]
         return max(heard, default=None)
 
-    def _silent_s(self, run: LiveRun) -> float:
-        known_s = max(self._listening_s, self._first_s[run.session.id])
-        heard_s = self._heard_s(run)
+    def _silent_s(self, session_id: str, run: RunId) -> float:
+        known_s = max(self._listening_s, self._first_s[session_id])
+        heard_s = self._heard_s(session_id, run)
         return self._clock() - (known_s if heard_s is None else max(known_s, heard_s))

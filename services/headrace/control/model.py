@@ -5,6 +5,7 @@ Law: plain values, made by `db` and read by everybody else in the service. `*_ms
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 from headrace.core.broadcast import Profile, RunId, StreamId
 
@@ -94,6 +95,14 @@ class LiveRun:
     stream_deleted: bool
     last_session: int = 1
     anchor_ms: int = 0
+
+
+class Active(NamedTuple):
+    """An active session, its run, and whether it is marked silent: all that is looked at each second, of each."""
+
+    session_id: str
+    run: RunId
+    silent: bool
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,11 +9,11 @@ Neighbours: `restoring` takes sessions back that the rows do not know.
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import FromClause, Row, and_, case, func, insert, literal, or_, select, update
+from sqlalchemy import FromClause, Row, and_, case, exists, func, insert, literal, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from headrace.control.db.tables import TENANT, runs, sessions, streams
-from headrace.control.model import Gone, LiveRun, Planned, RunState, Session, SessionState
+from headrace.control.model import Active, Gone, LiveRun, Planned, RunState, Session, SessionState
 from headrace.core.broadcast import RunId
 
 OPEN = (SessionState.ACTIVE, SessionState.CLOSING, SessionState.LOST)
@@ -73,6 +73,29 @@ class Runs:
         """Every run without an end, deleted streams' too."""
         query = select(*LIVE_COLUMNS).select_from(with_newest_session(streams)).where(runs.c.id.is_not(None))
         return [live_run_of(row) for row in await self._connection.execute(query)]
+
+    async def unattended(self) -> Sequence[LiveRun]:
+        """Those that nobody publishes, whose source is not described yet, or whose stream is deleted."""
+        published = exists().where(sessions.c.run_id == runs.c.id, sessions.c.state == SessionState.ACTIVE)
+        query = select(*LIVE_COLUMNS).select_from(with_newest_session(streams))
+        query = query.where(
+            runs.c.id.in_(
+                select(runs.c.id)
+                .join(streams)
+                .where(
+                    runs.c.state == RunState.LIVE,
+                    or_(runs.c.plan.is_(None), streams.c.deleted_ms.is_not(None), ~published),
+                )
+            )
+        )
+        return [live_run_of(row) for row in await self._connection.execute(query)]
+
+    async def active(self) -> Sequence[Active]:
+        """Every active session."""
+        query = select(sessions.c.id, sessions.c.run_id, sessions.c.silent_ms.is_not(None)).where(
+            sessions.c.state == SessionState.ACTIVE
+        )
+        return [Active(*row) for row in await self._connection.execute(query)]
 
     async def of_session(self, session_id: str) -> LiveRun | None:
         """The run of a session, with this session in it, while the run is live."""
@@ -187,7 +210,10 @@ class Runs:
 
     async def plan(self, run: RunId) -> bytes | None:
         """The run's plan as it was stored, if it has one."""
-        return (await self._connection.execute(select(runs.c.plan).where(runs.c.id == run))).scalar_one_or_none()
+        plan: bytes | None = (
+            await self._connection.execute(select(runs.c.plan).where(runs.c.id == run))
+        ).scalar_one_or_none()
+        return plan
 
     async def costs(self, ids: Sequence[RunId]) -> dict[RunId, int]:
         """What these runs cost, pixels/s, as far as they are planned."""
