@@ -7,6 +7,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import httpx
 import pytest
@@ -57,11 +58,12 @@ def test_what_it_says_can_be_used_and_ctrl_c_leaves_nothing_behind(folder: Path,
         eventually("its words", lambda: not process.running or "watch" in process.output, START_S)
         said = process.output
         key = re.findall(r"API key: +(\S+)", said)[0]
-        consoles = re.findall(r"Console: +(\S+)", said)
-        assert len(consoles) == len(set(consoles)) == 2
-        for console in consoles:
-            assert "Headrace" in httpx.get(console, trust_env=False).text
-            listed = httpx.get(f"{console}v1/streams", headers={"authorization": f"Bearer {key}"}, trust_env=False)
+        (console,) = re.findall(r"Console: +(\S+)", said)
+        controls = re.findall(r"Control: +(\S+)", said)
+        assert len(set(controls)) == 2
+        for url in (console, *controls):
+            assert "Headrace" in httpx.get(url, trust_env=False).text
+            listed = httpx.get(f"{url}v1/streams", headers={"authorization": f"Bearer {key}"}, trust_env=False)
             assert [stream["name"] for stream in listed.json()["streams"]] == ["Demo"]
         assert len(set(re.findall(r"RTMP: +(rtmp://\S+)", said))) == 2
         watched = re.findall(r"watch +(http\S+)", said)
@@ -70,6 +72,7 @@ def test_what_it_says_can_be_used_and_ctrl_c_leaves_nothing_behind(folder: Path,
         with Process([*command[:1], "-nostdin", "-loglevel", "warning", *command[1:]]):
             for url in watched:
                 eventually("the demo", lambda url=url: viewer.exists(url), 30)  # type: ignore[misc]
+            assert viewer.multivariant(console + urlsplit(watched[0]).path[1:]).variants
             assert len(living(folder)) > 11
             process.interrupt()
             assert process.wait(STOP_S) == 0, process.output

@@ -120,9 +120,9 @@ class Apart:
         database_url = self._start_database()
         log = {"log_cells": self._start_log(), "log_replicas": 1}
         controls, origins, edges = ([self._host() for _ in range(count)] for count in (CONTROLS, ORIGINS, EDGES))
-        targets = [f"{host.address}:{_port(host, CONTROL)}" for host in controls]
-        origin_ports = [_port(host, HTTP) for host in origins]
-        rtmp_ports = [_port(host, RTMP) for host in edges]
+        targets = [f"{host.address}:{free_port(host, CONTROL)}" for host in controls]
+        origin_ports = [free_port(host, HTTP) for host in origins]
+        rtmp_ports = [free_port(host, RTMP) for host in edges]
         self.rtmp_urls = [f"rtmp://{host.address}:{port}/live" for host, port in zip(edges, rtmp_ports, strict=True)]
         ours = {
             "database_url": database_url,
@@ -131,17 +131,17 @@ class Apart:
             "public_http_url": f"http://{origins[0].address}:{origin_ports[0]}",
         }
         for host, target in zip(controls, targets, strict=True):
-            self._add("control", self.controls, host, _port(host, HTTP), control_target=target, **log, **ours)
+            self._add("control", self.controls, host, free_port(host, HTTP), control_target=target, **log, **ours)
         all_controls = {"control_target": ",".join(targets)}
         for host in [self._host() for _ in range(TRANSCODERS)]:
-            target = f"{host.address}:{_port(host, TRANSCODER)}"
+            target = f"{host.address}:{free_port(host, TRANSCODER)}"
             room = {"transcoder_target": target, "capacity_pixels_s": ROOM_PIXELS_S}
-            self._add("transcoder", self.transcoders, host, _port(host, HTTP), **all_controls, **log, **room)
+            self._add("transcoder", self.transcoders, host, free_port(host, HTTP), **all_controls, **log, **room)
         for host, port in zip(origins, origin_ports, strict=True):
             self._add("origin", self.origins, host, port, **all_controls, **log)
         for host, port in zip(edges, rtmp_ports, strict=True):
             rtmp = {"rtmp_host": host.address, "rtmp_port": port}
-            self._add("edge", self.edges, host, _port(host, HTTP), **all_controls, **rtmp)
+            self._add("edge", self.edges, host, free_port(host, HTTP), **all_controls, **rtmp)
         eventually("everything is ready", lambda: not any([pod.not_ready() for pod in self.pods]), START_S)
 
     def stop(self) -> None:
@@ -199,7 +199,7 @@ class Apart:
         pods.append(Pod(service, f"{service}-{len(pods)}", host, http_port, **{**settings, **self._settings}))
 
 
-def _port(host: Host, standard: int) -> int:
+def free_port(host: Host, standard: int) -> int:
     """The design's port on a host of its own, else a free one."""
     if host.cable:
         return standard

@@ -16,7 +16,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
 
-from tests.support.apart import Apart
+from tests.support.apart import Apart, free_port
+from tests.support.door import open_door
+from tests.support.hosts import LOOPBACK
 
 PREFIX = "headrace-apart-"
 LOOK_S = 0.5
@@ -30,8 +32,9 @@ class Stopped(BaseException):
 
 def main() -> int:
     """Run until a signal comes; 0, or 1 where something ended by itself."""
-    with _folder():
-        apart = Apart()
+    with _folder() as folder:
+        port = free_port(LOOPBACK, 0)
+        apart = Apart(public_http_url=f"http://127.0.0.1:{port}")
         try:
             for number in (signal.SIGINT, signal.SIGTERM):
                 signal.signal(number, _stop)
@@ -40,7 +43,8 @@ def main() -> int:
                 flush=True,
             )
             apart.start()
-            _announce(apart)
+            open_door(folder, port, [pod.url for pod in apart.controls], [pod.url for pod in apart.origins])
+            _announce(apart, f"http://127.0.0.1:{port}")
             while all(pod.running for pod in apart.pods):
                 time.sleep(LOOK_S)
             print("\n".join(f"{pod.pod} has ended:\n{pod.output}" for pod in apart.pods if not pod.running))
@@ -56,7 +60,7 @@ def main() -> int:
 
 
 def _end_children() -> None:
-    """What was being started when the signal came, and nobody had a name for yet."""
+    """The door, and what was being started when the signal came and nobody had a name for yet."""
     for pid in Path(f"/proc/self/task/{os.getpid()}/children").read_text().split():
         os.kill(int(pid), signal.SIGKILL)
         os.waitpid(int(pid), 0)
@@ -67,7 +71,7 @@ def _stop(number: int, frame: FrameType | None) -> None:
 
 
 @contextmanager
-def _folder() -> Iterator[None]:
+def _folder() -> Iterator[Path]:
     """A folder, where everybody else's temporary ones go: they are gone with it, whenever this ends."""
     parent = Path(tempfile.gettempdir())
     for left in parent.glob(f"{PREFIX}*"):
@@ -78,18 +82,19 @@ def _folder() -> Iterator[None]:
     folder.chmod(0o711)  # PostgreSQL's is somebody else's, where this is run by root
     tempfile.tempdir = str(folder)
     try:
-        yield
+        yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _announce(apart: Apart) -> None:
+def _announce(apart: Apart, door_url: str) -> None:
     stream = apart.create("Demo")
     lines = [
         "Headrace runs, every service its own process. Ctrl-C stops it.",
         "",
         f"  API key:  {apart.api_key}",
-        *(f"  Console:  {control.url}/" for control in apart.controls),
+        f"  Console:  {door_url}/",
+        *(f"  Control:  {control.url}/" for control in apart.controls),
         *(f"  RTMP:     {url}" for url in apart.rtmp_urls),
         *(f"  HLS:      {origin.url}/live/" for origin in apart.origins),
         "",
