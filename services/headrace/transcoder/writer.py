@@ -127,6 +127,8 @@ class Writer:
                 if self._astray:
                     await self._retake()
                 await self._write()
+                if self._ends:
+                    await self._log.wait(self._run)  # nobody would publish again an end that a failover took back
                 break
             except LogError as error:
                 if isinstance(error, RunEnded) and self._ends:
@@ -150,6 +152,8 @@ class Writer:
         if taken.n:
             await self._remember()
         self.shown.know(taken.rungs)
+        if self.shown.through < floor:
+            raise StaleLog(f"the log knows nothing of some rendition up to tick {floor}")
         self._n = self._shown_n = taken.n
         self._tail = Tail(taken.n, taken.id)
         self._settle(durable)

@@ -1,11 +1,12 @@
 """The writer's protocol, seen from the log: takeover, stage, wait, publish."""
 
+import asyncio
 from typing import Any
 
 import pytest
 
-from headrace.core.broadcast import Claim, Epoch, Gap, Part, RunId, RunStart
-from headrace.livelog.base import Append, Cursor, Fenced, Reading, RungPosition, Staged, Taken
+from headrace.core.broadcast import Claim, End, Epoch, Gap, Part, RunId, RunStart
+from headrace.livelog.base import Append, Cursor, Fenced, Reading, RungPosition, Staged, StaleLog, Taken
 from headrace.livelog.memory import MemoryLog
 from headrace.transcoder.writer import Progress, Writer
 from tests.support.broadcasts import PLAN
@@ -50,12 +51,36 @@ def gaps(part: int) -> list[Append]:
     return [Append(Gap(rung, 0, part, start, start + 30_000, 0, True)) for rung in PLAN.rung_names]
 
 
+def rungs(start: int) -> dict[str, RungPosition]:
+    """All rungs at the start of segment 1, which is at `start`."""
+    return {rung: RungPosition(1, 0, start, start, True, "") for rung in PLAN.rung_names}
+
+
 async def test_takeover_comes_first_and_what_was_staged_is_published_after_a_wait() -> None:
-    log = Recorder(Taken(9, 7, "id", {"720p": RungPosition(1, 0, 180_000, 180_000, True, "")}))
+    log = Recorder(Taken(9, 7, "id", rungs(180_000) | {"720p": RungPosition(0, 3, 90_000, 0, True, "")}))
     writer = Writer(log, RUN, CLAIM, START)
     await writer.take(90_000)
     assert log.calls == [("takeover", 90_000, False), ("wait",), ("publish", 9)]
-    assert (writer.published, writer.furthest) == (0, 180_000)
+    assert (writer.published, writer.furthest) == (90_000, 180_000)
+
+
+async def test_a_log_that_knows_nothing_of_a_rendition_is_as_stale_as_one_that_is_behind_in_it() -> None:
+    positions = rungs(180_000)
+    del positions["720p"]
+    log = Recorder(Taken(9, 9, "id", positions))
+    now_s = iter(range(100))
+    writer = Writer(log, RUN, CLAIM, START, lambda: next(now_s), lambda seconds: asyncio.sleep(0))
+    with pytest.raises(StaleLog):
+        await writer.take(90_000)
+
+
+async def test_an_end_is_waited_for_once_more_after_it_is_published() -> None:
+    log = Recorder(Taken(4, 4, "id"))
+    writer = Writer(log, RUN, CLAIM, START)
+    await writer.take(0)
+    log.calls.clear()
+    await writer.append([Append(End(0))])
+    assert log.calls == [("stage", 5, 5), ("wait",), ("publish", 5), ("wait",)]
 
 
 async def test_a_floor_of_zero_opens_an_unknown_run_and_an_empty_log_has_nothing_to_publish() -> None:
