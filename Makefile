@@ -44,7 +44,7 @@ install-dev: .venv/installed-dev ## Add the tools for tests and lint to .venv
 
 .PHONY: test
 test: install-dev system-packages ## Run every test: unit, architecture, integration, e2e
-	$(BIN)/pytest --numprocesses=auto tests/unit tests/architecture tests/integration
+	$(BIN)/pytest --numprocesses=auto tests/unit tests/architecture tests/model tests/integration
 	$(BIN)/pytest tests/e2e
 
 .PHONY: test-unit
