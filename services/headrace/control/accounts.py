@@ -194,7 +194,7 @@ class Accounts:
                 now = self._fleet.fresh(pod)
                 if now is None or run not in now.runs:
                     continue  # it has let go of it while we were reading
-                cost = costs.get(run) or reports[pod].used // len(reports[pod].runs)
+                cost = max(1, costs.get(run) or now.used // len(now.runs))
                 row = Allocation(new_session_id(), run, "", pod, cost, HoldState.HELD, now_ms)
                 with suppress(Conflict):  # another replica did
                     async with self._database.write() as tx:

@@ -47,7 +47,7 @@ class Sessions:
         leases: Leases,
         endings: Endings,
     ) -> None:
-        turns = Turns(database, settings.queue_length, settings.queue_wait_s)
+        turns = Turns(database, settings.database_connections, settings.queue_length, settings.queue_wait_s)
         placing = Placing(settings, fleet, accounts)
         self._database = database
         self._fleet = fleet

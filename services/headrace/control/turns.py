@@ -13,17 +13,15 @@ from headrace.control.db import Database, Transaction
 from headrace.core.broadcast import Refused
 from headrace.core.broadcast.refusals import Reason
 
-AT_ONCE = 6  # of the pool's eight
-
 
 class Turns:
-    """`length` transactions may wait, each for `wait_s` seconds."""
+    """`length` transactions may wait, each for `wait_s` seconds, for three quarters of the pool's `connections`."""
 
-    def __init__(self, database: Database, length: int, wait_s: float) -> None:
+    def __init__(self, database: Database, connections: int, length: int, wait_s: float) -> None:
         self._database = database
         self._length = length
         self._wait_s = wait_s
-        self._turns = asyncio.Semaphore(AT_ONCE)
+        self._turns = asyncio.Semaphore(max(1, connections * 3 // 4))
         self._waiting = 0
 
     @asynccontextmanager

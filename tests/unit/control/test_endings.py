@@ -1,10 +1,13 @@
 """Control as the edge of runs that have none."""
 
+import asyncio
+from contextlib import suppress
+
 import pytest
 
 from headrace.control import endings
 from headrace.core.broadcast import Claim, End, Epoch, Hold, RunId, StreamId
-from headrace.livelog.base import Fenced, RunEnded, Taken
+from headrace.livelog.base import Fenced, LogError, RunEnded, Taken
 from headrace.runtime.aio.clock import unix_ms
 from headrace.wire.control import Allocated, ReleaseReason
 from tests.unit.control.support import SOURCE, Control, Place, control
@@ -237,6 +240,44 @@ async def test_a_run_that_was_never_planned_leaves_nothing_in_the_log(parts: Con
     opened = await publish(parts, key)
     await parts.sessions.release(opened.session_id, ReleaseReason.FAILED, flushed=True)
     assert parts.log.runs == {}
+
+
+async def test_replicas_that_end_the_same_run_end_it_once(place: Place) -> None:
+    async with control(place) as one, control(place) as two:
+        two.log.runs, two.log.newest = one.log.runs, one.log.newest
+        one.report()
+        for _ in range(5):
+            stream, run = await lost_run(one)
+            seen = place.execute(f"SELECT last_session FROM runs WHERE id = '{run}'")[0][0]
+            async with asyncio.TaskGroup() as group:
+                for parts in (one, two, one):
+                    group.create_task(_ended(parts, run, seen))
+            assert one.log.runs[run].staged == [End(900)]
+            assert await one.state(stream) == "idle"
+
+
+async def test_a_run_that_a_publisher_came_back_to_is_not_ended(place: Place) -> None:
+    async with control(place) as one, control(place) as two:
+        two.log.runs, two.log.newest = one.log.runs, one.log.newest
+        one.report(capacity=10**11)
+        two.report(capacity=10**11)
+        for _ in range(5):
+            stream, key = await one.stream()
+            first = await on_air(one, key, 900, anchor_ms=unix_ms() - 10_000)
+            await one.sessions.release(first.session_id, ReleaseReason.LOST, flushed=True)
+            seen = place.execute(f"SELECT last_session FROM runs WHERE id = '{first.run}'")[0][0]
+            async with asyncio.TaskGroup() as group:
+                joining = group.create_task(publish(one, key))
+                ending = group.create_task(_ended(two, first.run, seen))
+            ending.result()
+            joined = joining.result().run == first.run
+            assert joined == (one.log.end_of(first.run) is None)
+            assert await one.state(stream) == "live"
+
+
+async def _ended(parts: Control, run: RunId, seen: int) -> None:
+    with suppress(LogError):  # another one took the run after us
+        await parts.endings.end(run, seen)
 
 
 async def test_a_restart_of_one_machine_ends_every_run_whatever_it_was_doing(place: Place) -> None:
