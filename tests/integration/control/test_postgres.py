@@ -7,20 +7,14 @@ from collections.abc import AsyncIterator, Iterator
 
 import pytest
 from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from headrace.control.db import Conflict, Database, DatabaseError, Transaction, engines, migrate
 from tests.support.postgres import Postgres
 from tests.unit.control.support import Place
 
 
-def raw(transaction: Transaction) -> AsyncConnection:
-    """The connection below the repositories."""
-    return transaction.streams._connection
-
-
 async def run(transaction: Transaction, statement: str) -> list[tuple[object, ...]]:
-    done = await raw(transaction).execute(text(statement))
+    done = await transaction.streams._connection.execute(text(statement))
     return [tuple(row) for row in done] if done.returns_rows else []
 
 
@@ -75,11 +69,10 @@ async def test_nothing_stays_in_the_session(database: Database) -> None:
         async with database.write() as tx:
             assert await run(tx, "SELECT value FROM numbers WHERE name = 'a'") == [(0,)]
             assert await run(tx, "SELECT count(*) FROM pg_prepared_statements") == [(0,)]
-    async with database._engine.connect() as connection:
-        kept = await connection.exec_driver_sql("SELECT name FROM pg_settings WHERE source = 'session'")
-        assert [row.name for row in kept] == []
-        locks = await connection.exec_driver_sql("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'")
-        assert locks.scalar_one() == 0
+    async with database.read() as tx:
+        await run(tx, "COMMIT")
+        assert await run(tx, "SELECT name FROM pg_settings WHERE source = 'session'") == []
+        assert await run(tx, "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'") == [(0,)]
 
 
 async def test_a_deadlock_is_a_conflict_for_one_of_two(database: Database) -> None:
@@ -131,6 +124,7 @@ async def test_a_control_that_stands_still_keeps_no_row(place: Place, monkeypatc
 
     async def write() -> None:
         async with still.write() as tx:
+            await run(tx, "SELECT 1")
             await asyncio.sleep(0.3)
             await run(tx, "SELECT 1")
 

@@ -6,8 +6,8 @@ Neighbours: `control.sessions` asks.
 import json
 
 from sqlalchemy import bindparam, select
-from sqlalchemy.ext.asyncio import AsyncConnection
 
+from headrace.control.db.connection import Connection
 from headrace.control.db.runs import LIVE_COLUMNS, live_run_of
 from headrace.control.db.tables import allocations, runs, sessions, streams
 from headrace.control.model import Allocation, Asked, HoldState, RunState
@@ -36,7 +36,7 @@ _QUERY = (
 )
 
 
-async def asked(connection: AsyncConnection, session_id: str) -> Asked | None:
+async def asked(connection: Connection, session_id: str) -> Asked | None:
     """A session of a live run, with all that Allocate needs."""
     row = (await connection.execute(_QUERY, {"session_id": session_id})).first()
     if row is None:

@@ -7,17 +7,22 @@ at once to a busy process, up to half were refused.
 """
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from typing import cast
 
-from sqlalchemy.exc import DBAPIError, IntegrityError, SQLAlchemyError
-from sqlalchemy.ext.asyncio import AsyncConnection
+import psycopg
+from sqlalchemy import text
+from sqlalchemy.exc import IntegrityError, SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncEngine
 
 from headrace.control.db import engines
+from headrace.control.db.connection import Connection
 from headrace.control.db.engines import Conflict, DatabaseError, Deadline, explain, sqlstate
 from headrace.control.db.holds import Holds
 from headrace.control.db.holds_start import Starts
 from headrace.control.db.pods import Pods
+from headrace.control.db.postgres import Pool
 from headrace.control.db.restoring import Restoring
 from headrace.control.db.runs import Runs
 from headrace.control.db.schema import check
@@ -25,13 +30,14 @@ from headrace.control.db.streams import Streams
 
 TURN_S = 5.0
 CONNECTIONS = 16
+_PING = text("SELECT 1")
 IN_EACH_OTHERS_WAY = {"40001", "40P01"}  # serialization_failure, deadlock_detected
 
 
 class Transaction:
     """The repositories, all on one connection."""
 
-    def __init__(self, connection: AsyncConnection) -> None:
+    def __init__(self, connection: Connection) -> None:
         self.streams = Streams(connection)
         self.runs = Runs(connection)
         self.starts = Starts(connection)
@@ -48,7 +54,8 @@ class Database:
         self._closed = False
         self._turn = asyncio.Lock() if engines.is_sqlite(address) else None
         self._begin = {writes: engines.begin(address, writes=writes) for writes in (False, True)}
-        self._engine = engines.make_engine(address, connections)
+        self._engine = engines.make_engine(address)
+        self._pool = None if engines.is_sqlite(address) else Pool(address, connections)
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[Transaction]:
@@ -67,17 +74,21 @@ class Database:
 
     async def ping(self) -> None:
         """Raises DatabaseError where the database cannot be reached."""
-        async with self._connected(writes=False):
-            pass
+        async with self._connected(writes=False) as connection:
+            await connection.execute(_PING)
 
     async def check_schema(self) -> None:
         """Raises DatabaseError in words where this version cannot work on the database's schema."""
-        async with self._connected(writes=False) as connection:
-            await connection.run_sync(check)
+        with self._in_words() as within:
+            async with self._engine.connect() as connection:
+                within.watch((await connection.get_raw_connection()).driver_connection)
+                await connection.run_sync(check)
 
     async def close(self) -> None:
         """Close every connection; who comes after that gets DatabaseError."""
         self._closed = True
+        if self._pool is not None:
+            self._pool.close()
         await self._engine.dispose()
 
     @asynccontextmanager
@@ -96,37 +107,32 @@ class Database:
             self._turn.release()
 
     @asynccontextmanager
-    async def _connected(self, *, writes: bool) -> AsyncIterator[AsyncConnection]:
+    async def _connected(self, *, writes: bool) -> AsyncIterator[Connection]:
         if self._closed:
             raise DatabaseError("the database is closed")
+        with self._in_words() as within:
+            begin = self._begin[writes]
+            async with self._pool.transaction(begin, within) if self._pool else _on(self._engine, begin) as connection:
+                yield connection
+
+    @contextmanager
+    def _in_words(self) -> Iterator[Deadline]:
         within = Deadline(engines.CALL_S)
         try:
-            async with AsyncExitStack() as stack:
-                connection = await self._begun(stack, self._begin[writes], within)
-                yield connection
-                await connection.commit()
-        except IntegrityError as error:
+            yield within
+        except (IntegrityError, psycopg.IntegrityError) as error:
             raise Conflict(explain(error)) from error
-        except (SQLAlchemyError, OSError) as error:
+        except (SQLAlchemyError, psycopg.Error, OSError) as error:
             if within.passed:
                 raise DatabaseError(f"database: no answer within {engines.CALL_S:g} s") from error
             raise (Conflict if sqlstate(error) in IN_EACH_OTHERS_WAY else DatabaseError)(explain(error)) from error
         finally:
             within.over()
 
-    async def _begun(self, stack: AsyncExitStack, begin: str, within: Deadline) -> AsyncConnection:
-        """A connection in a transaction. One that the server closed while it lay in the pool is found by this first
-        statement, before anything was done on it: then the pool is empty, and a new one is made."""
-        token = engines.deadline.set(within)
-        try:
-            while True:
-                connection = await stack.enter_async_context(self._engine.connect())
-                try:
-                    await connection.exec_driver_sql(begin)
-                    return connection
-                except DBAPIError as error:
-                    if not error.connection_invalidated or within.passed:
-                        raise
-                    await connection.close()
-        finally:
-            engines.deadline.reset(token)
+
+@asynccontextmanager
+async def _on(engine: AsyncEngine, begin: str) -> AsyncIterator[Connection]:
+    async with engine.connect() as connection:
+        await connection.exec_driver_sql(begin)
+        yield cast(Connection, connection)
+        await connection.commit()

@@ -8,13 +8,13 @@ that a deadline gave up is shut, not cancelled: a server that does not answer wo
 import asyncio
 import os
 import socket
-from contextvars import ContextVar
 from typing import Any
 
+import psycopg
 from sqlalchemy import URL, event, make_url
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
-from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.pool import NullPool
 
 from headrace.core.errors import HeadraceError
 from headrace.runtime.config import BadSetting
@@ -38,6 +38,7 @@ BEGIN_POSTGRESQL = (
 )
 # Found dead after a peer's crash, or a firewall's forgetting, before anybody needs it.
 KEEP_ALIVE = {"keepalives_idle": 30, "keepalives_interval": 5, "keepalives_count": 3, "tcp_user_timeout": 5000}
+CONNECT = {"connect_timeout": CONNECT_S, **KEEP_ALIVE}
 
 
 class DatabaseError(HeadraceError):
@@ -85,10 +86,6 @@ class Deadline:
                 its_own.shutdown(socket.SHUT_RDWR)
 
 
-deadline: ContextVar[Deadline | None] = ContextVar("deadline", default=None)
-"""Of the call that is being given a connection."""
-
-
 def read_url(url: str) -> URL:
     """`url` with its driver. Raises BadUrl, without the URL, which may hold a password."""
     try:
@@ -105,26 +102,16 @@ def is_sqlite(url: URL) -> bool:
     return url.drivername == SQLITE
 
 
-def make_engine(url: URL, connections: int) -> AsyncEngine:
-    """A pool of at most `connections` to PostgreSQL, or one to SQLite; it connects when it is used.
+def make_engine(url: URL) -> AsyncEngine:
+    """SQLite, or a single connection to PostgreSQL for what SQLAlchemy itself must do; it connects when it is used.
 
     Its connections begin no transactions of their own: who uses one says `begin`."""
     if is_sqlite(url):
         engine = create_async_engine(url, connect_args={"timeout": LOCK_WAIT_S})
         event.listen(engine.sync_engine, "connect", _set_up_sqlite)
         return engine
-    engine = create_async_engine(
-        url,
-        connect_args={"autocommit": True, "prepare_threshold": None, "connect_timeout": CONNECT_S, **KEEP_ALIVE},
-        pool_size=connections,
-        max_overflow=0,
-        pool_timeout=POOL_WAIT_S,
-        pool_use_lifo=True,
-        use_native_hstore=False,
-    )
-    event.listen(engine.sync_engine, "connect", _watch, insert=True)  # before SQLAlchemy asks for the version
-    event.listen(engine.sync_engine, "checkout", _watch)
-    return engine
+    connect = {"autocommit": True, "prepare_threshold": None, **CONNECT}
+    return create_async_engine(url, connect_args=connect, poolclass=NullPool, use_native_hstore=False)
 
 
 def begin(url: URL, *, writes: bool, statement_ms: int | None = None) -> str:
@@ -137,24 +124,21 @@ def begin(url: URL, *, writes: bool, statement_ms: int | None = None) -> str:
 
 def explain(error: Exception) -> str:
     """In one line, without the statement and its parameters, which may hold what logs must not."""
-    if isinstance(error, PoolTimeout):
-        return "database: every connection is in use"
-    cause = error.orig if isinstance(error, DBAPIError) and error.orig is not None else error
+    cause = _cause(error)
     lines = [line.strip() for line in str(cause).splitlines() if line.strip()]
     # What a server says has a code, and its further lines may tell values; of several hosts each has a line.
-    shown = lines[:1] if sqlstate(error) or not isinstance(error, DBAPIError) else lines
+    shown = lines if isinstance(error, DBAPIError | psycopg.Error) and not sqlstate(error) else lines[:1]
     return "database: " + " ".join(shown)
 
 
 def sqlstate(error: Exception) -> str | None:
     """PostgreSQL's code of what it says; None of what others say, such as that it cannot be reached."""
-    code: str | None = getattr(error.orig, "sqlstate", None) if isinstance(error, DBAPIError) else None
+    code: str | None = getattr(_cause(error), "sqlstate", None)
     return code
 
 
-def _watch(connection: Any, *_: object) -> None:
-    if (its := deadline.get()) is not None:
-        its.watch(connection.driver_connection)
+def _cause(error: Exception) -> BaseException:
+    return error.orig if isinstance(error, DBAPIError) and error.orig is not None else error
 
 
 def _set_up_sqlite(connection: Any, _record: object) -> None:

@@ -11,8 +11,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import Row, delete, insert, literal, or_, select, tuple_, update
-from sqlalchemy.ext.asyncio import AsyncConnection
 
+from headrace.control.db.connection import Connection
 from headrace.control.db.tables import TENANT, allocations, pods
 from headrace.control.model import Allocation, HoldState, PodState
 from headrace.core.broadcast import RunId
@@ -23,7 +23,7 @@ MANY = 500  # rows that one statement names
 class Holds:
     """Repository of allocations."""
 
-    def __init__(self, connection: AsyncConnection) -> None:
+    def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
     async def hold(self, allocation: Allocation) -> bool:

@@ -6,9 +6,9 @@ Neighbours: `holds` does what is rare, `control.sessions` asks.
 """
 
 from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from headrace.control.db.asking import asked
+from headrace.control.db.connection import Connection
 from headrace.control.db.tables import TENANT
 from headrace.control.model import Allocation, Asked, Planned, Session
 from headrace.core.broadcast import StreamId
@@ -37,13 +37,13 @@ _PLANNED = """UPDATE runs SET plan = :plan, source = :source, anchor_ms = :ancho
 _SETTLE = text(f"""WITH r AS ({_PLANNED} RETURNING id),
     a AS ({_SETTLED} AND EXISTS (SELECT 1 FROM r) RETURNING id),
     p AS ({_LESS} AND EXISTS (SELECT 1 FROM a) RETURNING id)
-    SELECT (SELECT count(*) FROM r), (SELECT count(*) FROM p)""")
+    SELECT (SELECT count(*) FROM r) AS stored, (SELECT count(*) FROM p) AS settled""")
 
 
 class Starts:
     """The hot half of the repository of runs and allocations."""
 
-    def __init__(self, connection: AsyncConnection) -> None:
+    def __init__(self, connection: Connection) -> None:
         self._connection = connection
         self._whole = connection.dialect.name == "postgresql"
 

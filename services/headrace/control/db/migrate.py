@@ -46,7 +46,7 @@ async def migrate(url: str, wait_s: float = WAIT_S) -> Migrated:
     """Run every migration that `url` has not seen; wait up to `wait_s` for a PostgreSQL that is not there yet, or for
     locks that others hold. Raises DatabaseError."""
     address = engines.read_url(url)
-    engine = engines.make_engine(address, 1)
+    engine = engines.make_engine(address)
     until_s = monotonic_s() + wait_s
     try:
         while True:

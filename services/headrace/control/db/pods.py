@@ -9,8 +9,8 @@ from typing import Any
 
 from sqlalchemy import and_, delete, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.ext.asyncio import AsyncConnection
 
+from headrace.control.db.connection import Connection
 from headrace.control.db.tables import TENANT, allocations, pods
 from headrace.control.model import Pod, PodState
 
@@ -22,7 +22,7 @@ _COLUMNS = (pods.c.id, *(pods.c[name] for name in _TOLD), pods.c.held, pods.c.si
 class Pods:
     """Repository of transcoders."""
 
-    def __init__(self, connection: AsyncConnection) -> None:
+    def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
     async def all(self) -> Sequence[Pod]:

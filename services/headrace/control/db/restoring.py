@@ -6,8 +6,8 @@ Neighbours: `control.renewals` decides what is taken back.
 """
 
 from sqlalchemy import case, func, insert, select, update
-from sqlalchemy.ext.asyncio import AsyncConnection
 
+from headrace.control.db.connection import Connection
 from headrace.control.db.runs import Runs
 from headrace.control.db.tables import TENANT, runs, sessions
 from headrace.control.model import Gone, RunState, Session, SessionState
@@ -17,7 +17,7 @@ from headrace.core.broadcast import RunId, StreamId
 class Restoring:
     """Repository of what was forgotten."""
 
-    def __init__(self, connection: AsyncConnection) -> None:
+    def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
     async def state(self, run: RunId) -> RunState | None:

@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import FromClause, Row, and_, case, exists, func, insert, literal, or_, select, update
-from sqlalchemy.ext.asyncio import AsyncConnection
 
+from headrace.control.db.connection import Connection
 from headrace.control.db.tables import TENANT, runs, sessions, streams
 from headrace.control.model import Active, Gone, LiveRun, Planned, RunState, Session, SessionState
 from headrace.core.broadcast import RunId
@@ -66,7 +66,7 @@ def live_run_of(row: Row[Any]) -> LiveRun:
 class Runs:
     """Repository of runs and their sessions."""
 
-    def __init__(self, connection: AsyncConnection) -> None:
+    def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
     async def all_live(self) -> Sequence[LiveRun]:

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import Row, Select, bindparam, delete, func, insert, select, tuple_, update
-from sqlalchemy.ext.asyncio import AsyncConnection
 
+from headrace.control.db.connection import Connection
 from headrace.control.db.runs import LIVE_COLUMNS, live_run_of, with_newest_session
 from headrace.control.db.tables import TENANT, replays, streams
 from headrace.control.model import Replay, Stream
@@ -19,7 +19,7 @@ from headrace.core.broadcast import Profile, StreamId, StreamKey
 class Streams:
     """Repository of streams."""
 
-    def __init__(self, connection: AsyncConnection) -> None:
+    def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
     async def add(self, stream: Stream, key_digest: str) -> None:
@@ -56,7 +56,8 @@ class Streams:
     async def count(self) -> int:
         """How many streams there are."""
         query = select(func.count()).select_from(streams).where(streams.c.deleted_ms.is_(None))
-        return (await self._connection.execute(query)).scalar_one()
+        number: int = (await self._connection.execute(query)).scalar_one()
+        return number
 
     async def delete(self, stream: StreamId, now_ms: int) -> bool:
         """Whether the stream was there and is gone now, its key with it."""

@@ -1,0 +1,208 @@
+"""What asks the control that `bench-control` measures, in a process of its own.
+
+`publish TARGETS KEYS CLIENTS SECONDS PID,PID…` plays edges: CLIENTS publishers at once, each opens a session and has it
+allocated, and releases it `HOLD_S` later; prints one JSON object: how many allocations and releases there were in
+SECONDS, after everything had come round once, the milliseconds that each allocation took, and the CPU seconds of each
+of the processes. `report PORT PODS SECONDS PID` plays pods, each on a connection of its own with a report each second,
+and prints the CPU seconds of that process. `raw URL CLIENTS SECONDS` makes the same transactions as one allocation and
+its release with psycopg alone, and prints how many a second.
+"""
+
+import asyncio
+import json
+import secrets
+import sys
+from collections import deque
+from collections.abc import AsyncIterator, Callable
+from contextlib import suppress
+from fractions import Fraction
+from pathlib import Path
+
+import psycopg
+
+from headrace.core.broadcast import AudioSource, Refused, RunId, Source, StreamKey, VideoSource
+from headrace.runtime.aio.clock import monotonic_s, unix_ms
+from headrace.runtime.lifecycle import run_until_signalled
+from headrace.wire.channel import open_channel
+from headrace.wire.control import FleetClient, PodKind, PodReport, ReleaseReason, SessionReport, SessionsClient
+from headrace.wire.replicas import Replicas
+from tests.bench.control_books import PODS_RUNS, TRANSCODER, TRANSCODERS_COST, key_of, pod_name, run_name
+from tests.bench.control_process import CAPACITY_PIXELS_S
+from tests.bench.origin import TICK_S
+
+HOLD_S = 2.0
+RELEASERS = 16
+SETTLE_S = 8.0  # pods report for so long before they are counted
+SOURCE = Source(
+    VideoSource("avc1", b"\x01\x64\x00\x1f" * 10, 1280, 720, Fraction(1), Fraction(30)),
+    AudioSource("mp4a", b"\x12\x10", 48_000, 2, 1024),
+)
+
+
+class Publishers:
+    """All of them; each asks one replica, as its edge does."""
+
+    def __init__(self, targets: str, keys: int, pids: list[int]) -> None:
+        self._replicas = [Replicas(target) for target in targets.split(",")]
+        self._free = deque(range(keys))
+        self._held: deque[tuple[float, SessionsClient, str, int]] = deque()
+        self._pids = pids
+        self._counting = False
+        self._took_ms: list[float] = []
+        self._released = 0
+        self._refused: list[str] = []
+
+    async def run(self, clients: int, seconds: float) -> dict[str, object]:
+        """What is printed."""
+        askers = [SessionsClient(replicas) for replicas in self._replicas]
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(self._publish(askers[i % len(askers)], f"edge-{i}")) for i in range(clients)]
+            tasks += [group.create_task(self._release()) for _ in range(RELEASERS)]
+            await asyncio.sleep(2 * HOLD_S)
+            before_s, since_s = [tree_cpu_s(pid) for pid in self._pids], monotonic_s()
+            self._counting = True
+            await asyncio.sleep(seconds)
+            self._counting = False
+            after_s, lasted_s = [tree_cpu_s(pid) for pid in self._pids], monotonic_s() - since_s
+            for task in tasks:
+                task.cancel()
+        for replicas in self._replicas:
+            await replicas.__aexit__(None, None, None)
+        return {
+            "seconds": lasted_s,
+            "took_ms": [round(took, 2) for took in self._took_ms],
+            "released": self._released,
+            "refused": self._refused,
+            "cpu_s": [after - before for before, after in zip(before_s, after_s, strict=True)],
+        }
+
+    async def _publish(self, control: SessionsClient, edge: str) -> None:
+        while True:
+            if not self._free:
+                await asyncio.sleep(0.01)
+                continue
+            stream, session_id, since_s = self._free.popleft(), secrets.token_hex(16), monotonic_s()
+            try:
+                await control.open_session("live", StreamKey(key_of(stream)), edge, "192.0.2.1:50000", session_id)
+                await control.allocate(session_id, SOURCE, unix_ms())
+            except Refused as refused:
+                self._refused.append(f"{refused.reason.value}: {refused}")
+            now_s = monotonic_s()
+            if self._counting:
+                self._took_ms.append(1000 * (now_s - since_s))
+            self._held.append((now_s + HOLD_S, control, session_id, stream))
+
+    async def _release(self) -> None:
+        while True:
+            if not self._held:
+                await asyncio.sleep(0.01)
+                continue
+            due_s, control, session_id, stream = self._held.popleft()
+            await asyncio.sleep(due_s - monotonic_s())
+            try:
+                await control.release(session_id, ReleaseReason.ENDED, flushed=True)
+            except Refused as refused:
+                self._refused.append(f"release, {refused.reason.value}: {refused}")
+            self._released += self._counting
+            self._free.append(stream)
+
+
+async def publish(targets: str, keys: int, clients: int, seconds: float, pids: list[int]) -> None:
+    """Play edges."""
+    print(json.dumps(await Publishers(targets, keys, pids).run(clients, seconds)), flush=True)
+
+
+async def report(port: int, pods: int, seconds: float, pid: int) -> None:
+    """Play pods: `TRANSCODER` of three are transcoders, the others edges."""
+    async with asyncio.TaskGroup() as group:
+        tasks = []
+        for number in range(pods):
+            # An address of its own for each: one channel is one connection.
+            channel = open_channel(f"ipv4:127.1.{number // 250}.{number % 250 + 1}:{port}")
+            say = reports(said_by(number), number / pods)
+            tasks.append(group.create_task(FleetClient(channel).report(say)))
+        await asyncio.sleep(SETTLE_S)
+        before_s, since_s = tree_cpu_s(pid), monotonic_s()
+        await asyncio.sleep(seconds)
+        used_s, lasted_s = tree_cpu_s(pid) - before_s, monotonic_s() - since_s
+        if any(task.done() for task in tasks):
+            raise SystemExit("void: a pod stopped reporting")
+        print(json.dumps({"core_percent": 100 * used_s / lasted_s}), flush=True)
+        for task in tasks:
+            task.cancel()
+
+
+def said_by(number: int) -> Callable[[int], PodReport]:
+    """A transcoder with a few runs, or an edge with as many sessions: what it says for the n-th time."""
+    name, target = pod_name(number), f"ipv4:127.0.0.1:{number}"
+    if number % 3 < TRANSCODER:
+        runs = tuple(RunId(run_name(number, run)) for run in range(PODS_RUNS))
+        said = PodReport(name, target, "1.0", True, CAPACITY_PIXELS_S, TRANSCODERS_COST, runs, zone="z1")
+        return lambda _: said
+    sessions = [run_name(number, run) for run in range(PODS_RUNS)]
+    return lambda n: PodReport(
+        name, "", "1.0", True, 0, 0, (), PodKind.EDGE, "z1", tuple(SessionReport(one, n % 40) for one in sessions)
+    )
+
+
+async def reports(say: Callable[[int], PodReport], after_s: float) -> AsyncIterator[PodReport]:
+    """One each second."""
+    await asyncio.sleep(after_s)
+    times = 0
+    while True:
+        yield say(times)
+        times += 1
+        await asyncio.sleep(1.0)
+
+
+async def raw(url: str, clients: int, seconds: float) -> None:
+    """The peer: nothing but the database's part of it, by one process."""
+    done = 0
+    until_s = monotonic_s() + seconds
+
+    async def client(number: int) -> None:
+        nonlocal done
+        async with await psycopg.AsyncConnection.connect(url, autocommit=True, prepare_threshold=None) as connection:
+            while monotonic_s() < until_s:
+                for writes in (False, True, False, True, True, True, True):
+                    async with connection.transaction():
+                        if writes:
+                            await connection.execute("UPDATE bench SET n = n + 1 WHERE id = %s", (number,))
+                        else:
+                            await connection.execute("SELECT n FROM bench WHERE id = %s", (number,))
+                done += 1
+
+    since_s = monotonic_s()
+    async with asyncio.TaskGroup() as group:
+        for number in range(clients):
+            group.create_task(client(number))
+    print(json.dumps({"per_s": done / (monotonic_s() - since_s)}), flush=True)
+
+
+def tree_cpu_s(pid: int) -> float:
+    """User and system time of a process and its children, those that have ended too."""
+    used = sum(map(int, stat(pid)[11:15]))
+    for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split():
+        with suppress(FileNotFoundError):  # it has just ended
+            used += sum(map(int, stat(int(child))[11:15]))
+    return used * TICK_S
+
+
+def stat(pid: int) -> list[str]:
+    """What the kernel says of a process, behind its name."""
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+
+
+async def main(stopping: asyncio.Event) -> None:
+    """What the command line says."""
+    match sys.argv[1:]:
+        case ["publish", targets, keys, clients, seconds, pids]:
+            await publish(targets, int(keys), int(clients), float(seconds), [int(pid) for pid in pids.split(",")])
+        case ["report", port, pods, seconds, pid]:
+            await report(int(port), int(pods), float(seconds), int(pid))
+        case ["raw", url, clients, seconds]:
+            await raw(url, int(clients), float(seconds))
+
+
+if __name__ == "__main__":
+    run_until_signalled(main)
