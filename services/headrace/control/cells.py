@@ -4,16 +4,14 @@ Law: one that answers, at random; fixed at the run's start, and part of its name
 Neighbours: `livelog` routes by it, `sessions` starts runs.
 """
 
-import asyncio
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
-from headrace.core.broadcast import RunId
 from headrace.core.errors import HeadraceError
-from headrace.livelog.base import Cursor, Entries, LogError, NoRun
+from headrace.livelog.answering import answers, cells_of
+from headrace.livelog.base import Entries
 
 TRUST_S = 1.0  # how long an answer counts
-ANSWER_S = 1.0  # a cell that takes longer is no place for a new run
 
 
 class NoCell(HeadraceError):
@@ -23,11 +21,11 @@ class NoCell(HeadraceError):
 
 
 class CellChoice:
-    """`names` as the log gives them; a log without cells has one, named ''. `clock` gives monotonic seconds."""
+    """Chooses among the log's cells. `clock` gives monotonic seconds."""
 
     def __init__(self, log: Entries, clock: Callable[[], float]) -> None:
         self._log = log
-        self._names: Sequence[str] = getattr(log, "cells", ("",))
+        self._names = cells_of(log)
         self._clock = clock
         self._answered_s: dict[str, float] = {}
 
@@ -44,13 +42,7 @@ class CellChoice:
         answered_s = self._answered_s.get(name)
         if answered_s is not None and self._clock() - answered_s < TRUST_S:
             return True
-        nowhere = RunId(f"{name}-0" if name else "0")
-        try:
-            async with asyncio.timeout(ANSWER_S):
-                await self._log.read(nowhere, Cursor(0, ""))
-        except NoRun:
-            pass
-        except (LogError, TimeoutError):
+        if not await answers(self._log, name):
             self._answered_s.pop(name, None)
             return False
         self._answered_s[name] = self._clock()

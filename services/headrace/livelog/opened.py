@@ -1,7 +1,7 @@
 """A live log as a service has it: one that it was given, or one that it opened itself.
 
-Law: who opened a log runs it, for longer than all that uses it, and asks it once a second whether it answers, by a read
-that costs nothing. One that was given is run by its giver, in the same process, and answers.
+Law: who opened a log runs it, for longer than all that uses it, and asks it once a second whether it answers: one with
+several cells does while any of them does. One that was given is run by its giver, in the same process, and answers.
 Neighbours: the composition roots of the services that need a log.
 """
 
@@ -9,14 +9,13 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from headrace.core.broadcast import StreamId
 from headrace.livelog import connect
-from headrace.livelog.base import LiveLog, LogError
+from headrace.livelog.answering import answers, cells_of
+from headrace.livelog.base import LiveLog
 from headrace.livelog.settings import LogSettings
 from headrace.runtime.aio.tasks import beside
 
 ASK_EVERY_S = 1.0
-_NO_STREAM = StreamId("readyz")
 
 
 class OpenedLog:
@@ -39,9 +38,8 @@ class OpenedLog:
 
     async def _ask(self) -> None:
         while True:
-            try:
-                await self.log.current(_NO_STREAM)
-                self.answers = self.has_answered = True
-            except LogError:
-                self.answers = False
+            async with asyncio.TaskGroup() as group:
+                asked = [group.create_task(answers(self.log, cell)) for cell in cells_of(self.log)]
+            self.answers = any(task.result() for task in asked)
+            self.has_answered = self.has_answered or self.answers
             await asyncio.sleep(ASK_EVERY_S)

@@ -5,20 +5,21 @@ from collections.abc import Callable
 
 import pytest
 
-from headrace.core.broadcast import RunId, StreamId
+from headrace.core.broadcast import RunId
 from headrace.livelog import opened
-from headrace.livelog.base import Unreachable
+from headrace.livelog.base import Cursor, Reading, Unreachable
 from headrace.livelog.memory import MemoryLog
 from headrace.livelog.opened import OpenedLog
 from headrace.runtime.config import BadSetting
 
 
 class Away(MemoryLog):
-    """A log that is away or not, and knows whether it is run."""
+    """A log whose cells are away or not, and that knows whether it is run."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.away = True
+        self.cells = ("a", "b")
+        self.away = {"a", "b"}
         self.runs = False
 
     async def run(self) -> None:
@@ -28,10 +29,10 @@ class Away(MemoryLog):
         finally:
             self.runs = False
 
-    async def current(self, stream: StreamId) -> RunId | None:
-        if self.away:
+    async def read(self, run: RunId, cursor: Cursor) -> Reading:
+        if run.partition("-")[0] in self.away:
             raise Unreachable("it is away")
-        return await super().current(stream)
+        return await super().read(run, cursor)
 
 
 @pytest.fixture
@@ -58,9 +59,9 @@ async def test_one_that_it_opened_is_run_for_as_long_as_the_block_and_asked_whet
     async with own.running():
         await until(lambda: log.runs)
         assert not own.has_answered
-        log.away = False
+        log.away = {"a"}  # no reason to take nothing for the other one
         await until(lambda: own.answers)
-        log.away = True
+        log.away = {"a", "b"}
         await until(lambda: not own.answers)
         assert own.has_answered
     assert not log.runs
