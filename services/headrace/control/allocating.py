@@ -72,7 +72,7 @@ class Allocating:
         if stored is None:
             raise AssertionError("a run has its plan by now")
         plan = plan_from_bytes(stored)
-        if known is None and asked.run.session.starts_at and not _goes_on(asked, source):
+        if known is None and asked.run.session.returned and not _goes_on(asked, source):
             await self._endings.end(asked.run.id, asked.run.last_session)
             words = "The picture or sound is configured differently from before: please publish again."
             raise Refused(Reason.BAD_SOURCE, words)

@@ -64,7 +64,7 @@ class Continuation:
 
     async def again(self, stream: Stream, run: LiveRun) -> OpenedSession:
         """The answer to the session that was accepted before: its own was lost. Raises DatabaseError."""
-        plan = await self._plan(run) if run.session.starts_at else None
+        plan = await self._plan(run) if run.session.returned else None
         return opened(stream, run, run.session, plan, self._lease_s)
 
     async def _plan(self, run: LiveRun) -> Plan:

@@ -78,6 +78,11 @@ class Session:
     gone: Gone | None = None
     silent: bool = False
 
+    @property
+    def returned(self) -> bool:
+        """Whether the run had another session before: then its plan is made, and what is sent must go on with it."""
+        return self.number > 1
+
 
 @dataclass(frozen=True, slots=True)
 class LiveRun:

@@ -131,6 +131,19 @@ async def test_a_return_with_another_configuration_ends_the_run_and_is_told_to_p
     assert (await publish(parts, key)).run != first.run
 
 
+async def test_a_return_at_the_very_beginning_of_its_run_is_a_return_all_the_same(parts: Control) -> None:
+    _, key = await parts.stream()
+    first = await on_air(parts, key, 0, anchor_ms=unix_ms() + 5_000)  # an edge whose clock is ahead of ours
+    await parts.sessions.release(first.session_id, ReleaseReason.LOST, flushed=True)
+    session = new_session_id()
+    second = await parts.sessions.open_session("live", key, "edge-1", PEER, session)
+    assert (second.run, second.starts_at) == (first.run, 0)
+    assert await parts.sessions.open_session("live", key, "edge-1", PEER, session) == second
+    other = replace(SOURCE, video=replace(SOURCE.video, config=b"\x02"))
+    with pytest.raises(Refused, match="publish again"):
+        await parts.sessions.allocate(session, other, second.anchor_ms)
+
+
 async def test_who_ended_his_run_begins_a_new_one(parts: Control) -> None:
     _, key = await parts.stream()
     first = await live(parts, key, 900)
