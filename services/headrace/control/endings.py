@@ -10,6 +10,8 @@ Neighbours: `decisions.ending` says when, `leases` who is there, `continuation` 
 """
 
 import asyncio
+from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass
 from weakref import WeakValueDictionary
 
@@ -23,9 +25,11 @@ from headrace.control.settings import ControlSettings
 from headrace.core.broadcast import Claim, End, Epoch, RunId
 from headrace.livelog.base import Append, Entries, Fenced, LogError, NoRun, RunEnded, Taken
 from headrace.runtime.aio.clock import unix_ms
+from headrace.runtime.aio.tasks import task_group
 from headrace.runtime.telemetry.logs import RateLimited, logger
 
 SWEEP_S = 1.0
+ENDS_AT_ONCE = 8  # in one cell of the log, which may hang and keep each of them for seconds
 
 _log = logger(__name__)
 _end_failed = RateLimited(_log, "a run could not be ended, another try follows")
@@ -51,6 +55,8 @@ class Endings:
         self._log = log
         self._leases = leases
         self._locks: WeakValueDictionary[RunId, asyncio.Lock] = WeakValueDictionary()
+        self._being_ended: set[RunId] = set()
+        self._turns: defaultdict[str, asyncio.Semaphore] = defaultdict(lambda: asyncio.Semaphore(ENDS_AT_ONCE))
         self.healthy = False
 
     async def end(self, run: RunId, seen: int | None = None) -> None:
@@ -115,18 +121,30 @@ class Endings:
             await self.end(run.id)
 
     async def sweep_for_ever(self) -> None:
-        """End what is over and count what is there, each second."""
-        while True:
-            try:
-                await self.sweep()
-                self.healthy = True
-            except DatabaseError as error:
-                self.healthy = False
-                _sweep_failed({"error": str(error)})
-            await asyncio.sleep(SWEEP_S)
+        """End what is over and count what is there, each second: no log that hangs keeps the next look waiting, for
+        leases are kept by it."""
+        async with task_group() as group:
+            while True:
+                try:
+                    over = await self._look()
+                    self.healthy = True
+                except DatabaseError as error:
+                    self.healthy = False
+                    _sweep_failed({"error": str(error)})
+                else:
+                    for run in over:
+                        if run.id not in self._being_ended:
+                            self._being_ended.add(run.id)
+                            group.create_task(self._end_in_turn(run))
+                await asyncio.sleep(SWEEP_S)
 
     async def sweep(self) -> None:
-        """One round. Raises DatabaseError; what the log refuses is left for the next round."""
+        """One round, to the last end. Raises DatabaseError."""
+        for run in await self._look():
+            await self._end_over(run)
+
+    async def _look(self) -> Sequence[LiveRun]:
+        """Keep leases; the runs that are over. Raises DatabaseError."""
         async with self._database.read() as tx:
             active = await tx.runs.active()
             unattended = await tx.runs.unattended()
@@ -134,13 +152,32 @@ class Endings:
         without = sum(run.session.state is not SessionState.ACTIVE for run in unattended)
         metrics.RUNS_LIVE.set(len(active) + without)
         await self._leases.sweep(active)
-        for run in unattended:
-            if run.stream_deleted or self._over(run):
-                try:
-                    await self.end(run.id, run.last_session)
-                except LogError as error:
-                    metrics.END_FAILURES.inc()
-                    _end_failed({"run": run.id, "error": str(error)})
+        return [run for run in unattended if run.stream_deleted or self._over(run)]
+
+    async def _end_in_turn(self, run: LiveRun) -> None:
+        try:
+            async with self._turns[run.id.rpartition("-")[0]]:  # its cell's
+                await self._end_over(run)
+        finally:
+            self._being_ended.discard(run.id)
+
+    async def _end_over(self, run: LiveRun) -> None:
+        """What the log or the database refuses is left for the next round."""
+        try:
+            if run.stream_deleted or await self._gave_up(run):
+                await self.end(run.id, run.last_session)
+        except LogError as error:
+            metrics.END_FAILURES.inc()
+            _end_failed({"run": run.id, "error": str(error)})
+        except DatabaseError as error:
+            _sweep_failed({"error": str(error)})
+
+    async def _gave_up(self, run: LiveRun) -> bool:
+        """Whether a lost publisher can come back no more: his edge may have named him again since we looked."""
+        if run.session.state is not SessionState.LOST:
+            return True
+        async with self._database.write() as tx:
+            return await tx.runs.move_session(run.session.id, [SessionState.LOST], SessionState.ENDED, unix_ms())
 
     def _over(self, run: LiveRun) -> bool:
         session = run.session

@@ -113,6 +113,13 @@ class Fleet:
         oldest_s = self._clock() - self._silence_s
         return {heard.report.target for heard in self._pods.values() if heard.seen_s <= oldest_s}
 
+    @property
+    def deaf(self) -> bool:
+        """Whether no edge and no transcoder is heard at all: that says more of this replica than of them."""
+        oldest_s = self._clock() - self._silence_s
+        work = (PodKind.EDGE, PodKind.TRANSCODER)
+        return not any(heard.seen_s > oldest_s and heard.report.kind in work for heard in self._pods.values())
+
     def silent(self, pods: Collection[str]) -> list[str]:
         """Those of the `pods` that this replica has not heard for as long as it remembers anybody."""
         now_s = self._clock()

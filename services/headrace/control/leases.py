@@ -2,8 +2,8 @@
 
 Law: a session lives while an edge names it, to whichever replica, or a transcoder names its run: an edge that cannot
 reach control while its media flows loses nothing. It is lost once it was silent everywhere for the length of its lease.
-A replica blames nobody before it has listened for that long itself, and marks a session first: whoever hears of it
-takes the mark away.
+A replica blames nobody before it has listened for that long itself, nor while it hears nobody at all, and marks a
+session first: whoever hears of it takes the mark away.
 Neighbours: `fleet` hears, `endings` sweeps, `renewals` is what edges ask.
 """
 
@@ -57,8 +57,9 @@ class Leases:
         To be asked each second. Raises DatabaseError.
         """
         now_s = self._clock()
-        if now_s - self._swept_s > self._silence_s:
-            self._listening_s = now_s  # this process stood still and heard nobody: that says nothing about them
+        if now_s - self._swept_s > self._silence_s or self._fleet.deaf:
+            # This process stood still, or is cut off, and heard nobody: that says nothing about them.
+            self._listening_s = now_s
             self._first_s.clear()
             self._marked_s.clear()
         self._swept_s = now_s

@@ -1,17 +1,21 @@
 """Control as the edge of runs that have none."""
 
 import asyncio
+from collections.abc import Sequence
 from contextlib import suppress
+from unittest.mock import AsyncMock
 
 import pytest
 
-from headrace.control import endings
+from headrace.control import cells, endings
+from headrace.control.model import Active
 from headrace.core.broadcast import Claim, End, Epoch, Hold, RunId, StreamId
 from headrace.livelog.base import Fenced, LogError, RunEnded, Taken
 from headrace.runtime.aio.clock import unix_ms
-from headrace.wire.control import Allocated, ReleaseReason
+from headrace.runtime.aio.tasks import beside
+from headrace.wire.control import Allocated, HeldSession, ReleaseReason
 from tests.unit.control.support import SOURCE, Control, Place, control
-from tests.unit.control.test_sessions import on_air, publish
+from tests.unit.control.test_sessions import PEER, on_air, publish
 
 
 def after(seconds: float, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -114,6 +118,72 @@ async def test_a_control_that_stood_still_blames_nobody(parts: Control) -> None:
     parts.clock.now_s += 100
     await parts.endings.sweep()
     assert await parts.state(stream) == "live"
+
+
+async def test_a_control_that_hears_nobody_at_all_blames_nobody(parts: Control, place: Place) -> None:
+    stream, key = await parts.stream()
+    run = (await on_air(parts, key, 900)).run
+    await pass_time(parts, 20, run)
+    for _ in range(100):
+        parts.clock.now_s += 1
+        await parts.endings.sweep()
+    assert place.execute("SELECT state, silent_ms FROM sessions") == [("active", None)]
+    await pass_time(parts, 15)
+    assert await parts.state(stream) == "live"
+    await pass_time(parts, 2)
+    assert await parts.state(stream) == "ending"
+
+
+async def test_a_log_that_hangs_keeps_no_lease_and_no_other_cells_end_waiting(
+    parts: Control, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keys = [(await parts.stream(name))[1] for name in ("hangs", "over", "vanished")]
+    monkeypatch.setattr(cells.CellChoice, "choose", AsyncMock(side_effect=["a", "b", "b"]))
+    hangs, over, vanished = [await on_air(parts, key, 900) for key in keys]
+    for opened in (hangs, over):
+        await parts.sessions.release(opened.session_id, ReleaseReason.LOST, flushed=True)
+    after(15.1, monkeypatch)
+    takeover, sweep = parts.log.takeover, parts.leases.sweep
+
+    async def hanging(run: RunId, claim: Claim, floor: int, *, open_new: bool = False) -> Taken:
+        if run == hangs.run:
+            await asyncio.get_running_loop().create_future()
+        return await takeover(run, claim, floor, open_new=open_new)
+
+    async def a_second_later(sessions: Sequence[Active]) -> None:
+        parts.clock.now_s += 1
+        parts.report()
+        await sweep(sessions)
+        if (await parts.state(vanished.stream), await parts.state(over.stream)) == ("ending", "idle"):
+            done.set()
+
+    done = asyncio.Event()
+    monkeypatch.setattr(endings, "SWEEP_S", 0.001)
+    monkeypatch.setattr(parts.log, "takeover", hanging)
+    monkeypatch.setattr(parts.leases, "sweep", a_second_later)
+    async with asyncio.timeout(10), beside(parts.endings.sweep_for_ever()):
+        await done.wait()
+    assert await parts.state(hangs.stream) == "ending"
+
+
+async def test_a_session_that_is_back_while_control_is_about_to_end_its_run_goes_on(
+    parts: Control, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stream, key = await parts.stream()
+    opened = await on_air(parts, key, 900)
+    await pass_time(parts, 17)
+    after(15.1, monkeypatch)
+    sweep = parts.leases.sweep
+
+    async def as_the_edge_calls(sessions: Sequence[Active]) -> None:
+        await sweep(sessions)
+        held = HeldSession(opened.session_id, stream, opened.run, opened.session, PEER)
+        assert (await parts.sessions.renew("edge-1", [held]))[0].held
+
+    monkeypatch.setattr(parts.leases, "sweep", as_the_edge_calls)
+    await pass_time(parts, 1)
+    assert await parts.state(stream) == "live"
+    assert parts.log.end_of(opened.run) is None
 
 
 async def test_after_a_restart_transcoders_have_the_same_time_to_report(place: Place) -> None:
