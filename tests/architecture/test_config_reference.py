@@ -24,9 +24,9 @@ def test_every_settings_class_is_in_the_reference() -> None:
         line.removeprefix("class ").partition("(")[0]
         for file in sources(SERVICES)
         for line in file.read_text().splitlines()
-        if line.startswith("class ") and line.endswith("(Settings):")
+        if line.startswith("class ") and line.endswith(("(Settings):", "(PodSettings):"))
     }
-    assert named == written
+    assert named == written - {"PodSettings"}
 
 
 @pytest.mark.parametrize("section", SECTIONS, ids=lambda section: section.title)

@@ -16,7 +16,7 @@ _VERSION = version("headrace")
 def make_report(settings: EdgeSettings, leases: Leases, *, ready: bool) -> PodReport:
     """An edge's report of this moment."""
     return PodReport(
-        pod=settings.pod,
+        pod=settings.pod_name,
         target="",
         version=_VERSION,
         ready=ready,

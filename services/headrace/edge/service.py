@@ -33,7 +33,7 @@ class Service:
         self._settings = settings
         self._replicas = Replicas(settings.control_target)
         self._control = SessionsClient(self._replicas)
-        self._leases = Leases(self._control, settings.pod)
+        self._leases = Leases(self._control, settings.pod_name)
         self._reporting = Reporting(self._replicas, self._report)
         self._sock: socket.socket = listen_tcp(settings.rtmp_host, settings.rtmp_port, "RTMP")
         self._budget = Budget(settings.buffers_bytes or memory_limit_bytes() // 2)

@@ -84,7 +84,7 @@ class Session:
         self.stream_id = asked.stream_id
         self._asked = asked
         self._shell = shell
-        self._lent = Lent(control, settings.pod, shell.peer)
+        self._lent = Lent(control, settings.pod_name, shell.peer)
         self._leases = leases
         self._settings = settings
         self._budget = budget

@@ -2,11 +2,13 @@
 
 from pydantic import Field
 
-from headrace.runtime.config import Settings
+from headrace.runtime.config import PodSettings
 
 
-class EdgeSettings(Settings):
+class EdgeSettings(PodSettings):
     """Settings of the edge service."""
+
+    service = "edge"
 
     rtmp_host: str = "0.0.0.0"
     """Address to take publishers on."""
@@ -15,10 +17,6 @@ class EdgeSettings(Settings):
     control_target: str = "127.0.0.1:7070"
     """gRPC targets of control's replicas, separated by commas: a name counts for all its addresses. Any of them is
     asked; each is told once a second what this pod is and does."""
-    pod: str = "edge"
-    """This pod's name, unique among all pods."""
-    zone: str = ""
-    """The availability zone that this pod is in; empty: unknown."""
     replay_bytes: int = 32 * 1024 * 1024
     """What one publisher's media may hold in memory here, bytes."""
     buffers_bytes: int = 0

@@ -33,7 +33,7 @@ class Reporter:
 
     def _report(self) -> PodReport:
         return PodReport(
-            pod=self._settings.pod,
+            pod=self._settings.pod_name,
             target="",
             version=self._version,
             ready=not self._ready(),

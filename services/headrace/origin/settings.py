@@ -5,11 +5,13 @@ Law: read once, immutable, passed down.
 
 from pydantic import Field
 
-from headrace.runtime.config import Settings
+from headrace.runtime.config import PodSettings
 
 
-class OriginSettings(Settings):
+class OriginSettings(PodSettings):
     """`HEADRACE_*` variables of the origin service."""
+
+    service = "origin"
 
     origin_cache_bytes: int = Field(default=128 * 1024 * 1024, ge=0)
     """Segments and parts kept in memory, bytes; one that is larger is served without being kept."""
@@ -23,9 +25,3 @@ class OriginSettings(Settings):
     control_target: str = ""
     """gRPC targets of control's replicas, separated by commas: a name counts for all its addresses. Each is told once a
     second that this origin is there; empty: nobody is."""
-
-    pod: str = "origin"
-    """This pod's name, unique among all pods."""
-
-    zone: str = ""
-    """The availability zone that this pod is in; empty: unknown."""

@@ -4,7 +4,8 @@ Law: the only module that reads the environment. A setting has a docstring and a
 """
 
 import os
-from typing import Any
+import socket
+from typing import Any, ClassVar
 
 from pydantic import ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
@@ -39,6 +40,23 @@ class Settings(BaseSettings):
             raise BadSetting("; ".join(_sentence(one["loc"], one["msg"]) for one in error.errors())) from None
         except SettingsError as error:
             raise BadSetting(str(error)) from None
+
+
+class PodSettings(Settings):
+    """Base of those services' settings that report themselves to control; `service` is the word for what they are."""
+
+    service: ClassVar[str]
+
+    pod: str = ""
+    """This pod's name, unique among all pods; empty: made of the service's and the host's."""
+
+    zone: str = ""
+    """The availability zone that this pod is in; empty: unknown."""
+
+    @property
+    def pod_name(self) -> str:
+        """The name, given or made."""
+        return self.pod or f"{self.service}-{socket.gethostname()}"
 
 
 def variable(name: str) -> str | None:

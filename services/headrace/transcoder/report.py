@@ -47,7 +47,7 @@ class Reporter:
 
     def _report(self) -> PodReport:
         return PodReport(
-            pod=self._settings.pod,
+            pod=self._settings.pod_name,
             target=self._target,
             version=self._version,
             ready=not self._supervisor.draining and self._log_answers(),

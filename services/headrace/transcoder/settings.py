@@ -7,13 +7,15 @@ from pathlib import Path
 
 from pydantic import Field, ValidationInfo, field_validator
 
-from headrace.runtime.config import Settings
+from headrace.runtime.config import PodSettings
 
 EVERYWHERE = ("0.0.0.0", "[::]")
 
 
-class TranscoderSettings(Settings):
+class TranscoderSettings(PodSettings):
     """`HEADRACE_*` variables of the transcoder."""
+
+    service = "transcoder"
 
     transcoder_target: str = "127.0.0.1:7071"
     """gRPC target to listen on: `host:port` or `unix:/path`; port 0 takes a free one."""
@@ -24,12 +26,6 @@ class TranscoderSettings(Settings):
     control_target: str = "127.0.0.1:7070"
     """gRPC targets of control's replicas, separated by commas: a name counts for all its addresses. Each is told once a
     second what this pod is and does."""
-
-    pod: str = "transcoder"
-    """This pod's name, unique among all pods."""
-
-    zone: str = ""
-    """The availability zone that this pod is in; empty: unknown."""
 
     capacity_pixels_s: int = 0
     """What this node can encode, pixels/s; 0: measure it."""
