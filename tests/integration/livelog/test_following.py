@@ -122,6 +122,33 @@ async def test_who_follows_no_more_costs_the_server_nothing(server: Server) -> N
                     await asyncio.sleep(0.01)
 
 
+async def test_who_leaves_may_listen_again_at_once(server: Server) -> None:
+    server.empty()
+    async with opened(server.url) as log:
+        await Writer(log).open()
+        for pause_ms in range(100):
+            following = log.follow(RUN, START)
+            await next_of(following)
+            await following.aclose()  # type: ignore[attr-defined]
+            await asyncio.sleep(pause_ms % 7 * 0.0005)  # the server may not have said yet that it sends no more
+
+
+async def test_a_connection_that_nobody_listens_to_is_closed_and_never_under_somebody_new(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server.empty()
+    monkeypatch.setattr(subscriptions, "IDLE_S", 0.05)
+    monkeypatch.setattr(subscriptions, "PING_S", 0.1)
+    async with opened(server.url) as log:
+        await Writer(log).open()
+        for late_s in (0.02, 0.07, 0.09, 0.11, 0.3):
+            following = log.follow(RUN, START)
+            await next_of(following)
+            await following.aclose()  # type: ignore[attr-defined]
+            await asyncio.sleep(late_s)
+        assert server.ask("CLIENT", "LIST", "TYPE", "pubsub") == b""
+
+
 async def test_a_log_that_is_shorter_and_equal_changes_nothing_for_a_follower(server: Server) -> None:
     server.empty()
     async with opened(server.url) as log:

@@ -85,13 +85,14 @@ class Link:
                     raise self.refused(reply)
         return replies
 
-    async def send(self, *commands: Command) -> None:
+    async def send(self, *commands: Command, deadline_s: float) -> None:
         """Send without waiting for answers: `receive` gets them. Raises Unreachable."""
         try:
             self._check()
-            await self._connection.send_packed_command(self._connection.pack_commands(commands), check_health=False)
-        except (OSError, RedisError) as error:
-            raise self.lost(str(error)) from None
+            async with asyncio.timeout(deadline_s):
+                await self._connection.send_packed_command(self._connection.pack_commands(commands), check_health=False)
+        except (OSError, RedisError, TimeoutError) as error:
+            raise self.lost(str(error) or f"nothing was taken for {deadline_s:g} s") from None
 
     async def receive(self) -> Any:
         """The next thing that the server says, however long that takes. Raises Unreachable."""

@@ -5,7 +5,7 @@ silence. What nobody takes is bounded in bytes. Neighbours: `following` reads be
 """
 
 import asyncio
-from collections import deque
+from collections import Counter, deque
 from contextlib import suppress
 from typing import Any, NamedTuple
 
@@ -109,6 +109,7 @@ class _Subscriber:
         self._ears: dict[bytes, set[Ear]] = {}
         self._asked: set[bytes] = set()  # channels that the server was told to send
         self._confirmed: set[bytes] = set()
+        self._left: Counter[bytes] = Counter()  # how often it was told to stop, and has not said yet that it did
         self._changed = asyncio.Event()
         self._answered_s = monotonic_s()
 
@@ -154,19 +155,23 @@ class _Subscriber:
     async def _keep(self, link: Link) -> None:
         """Tell the server who listens; ask whether it is there."""
         used_s = self._answered_s = monotonic_s()
-        while (now_s := monotonic_s()) - used_s < IDLE_S:
+        while True:
             self._changed.clear()
-            wanted = set(self._ears)
+            now_s, wanted = monotonic_s(), set(self._ears)
             if wanted:
                 used_s = now_s
+            elif now_s - used_s >= IDLE_S:
+                self.over = True  # whoever comes now has another connection made
+                return
             if now_s - self._answered_s > SILENCE_S:
                 raise link.lost(f"no answer for {SILENCE_S:g} s")
             gone, new = self._asked - wanted, wanted - self._asked
             self._asked = wanted
             self._confirmed -= gone
+            self._left.update(gone)
             # One channel a command: those of two runs may be in two slots.
             commands = [*((b"SUNSUBSCRIBE", each) for each in gone), *((b"SSUBSCRIBE", each) for each in new)]
-            await link.send(*commands, (b"PING",))
+            await link.send(*commands, (b"PING",), deadline_s=SILENCE_S)
             with suppress(TimeoutError):
                 async with asyncio.timeout(PING_S):
                     await self._changed.wait()
@@ -188,7 +193,9 @@ class _Subscriber:
             self._confirmed.add(said[1])
             for ear in self._ears.get(said[1], ()):
                 ear.heard.set()
-        elif said[0] == b"sunsubscribe" and said[1] in self._asked:
+        elif said[0] == b"sunsubscribe" and self._left[said[1]]:
+            self._left -= Counter([said[1]])
+        elif said[0] == b"sunsubscribe":
             self._asked.discard(said[1])
             self._confirmed.discard(said[1])
             for ear in self._ears.pop(said[1], ()):
