@@ -1,7 +1,8 @@
 """Which server is the primary of a run, in a cell: one server, one with replicas, or a Cluster.
 
 Law: what was found stays until somebody says that it was wrong (`forget`); then it is looked for anew, once for all who
-ask. Each look at a Cluster begins with another node, since one that is cut off tells old tales.
+ask, whether that finds it or not. Each look at a Cluster begins with another node, since one that is cut off tells old
+tales.
 Neighbours: `connection` opens, `keys` knows slots.
 """
 
@@ -16,6 +17,7 @@ from headrace.livelog.redis.connection import Link
 from headrace.runtime.aio.tasks import task_group
 
 LOOK_S = 1.0  # for how long a node that does not answer is waited for
+FIND_S = 3.0  # for how long a primary is
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +35,8 @@ class Topology:
         self._shards: tuple[_Shard, ...] = ()
         self._nodes = list(cell.hosts)
         self._turn = asyncio.Lock()
-        self._looks = 0
+        self._looks = 0  # how many have begun
+        self._failed: Unreachable | None = None  # what the last one ended in
 
     async def primary(self, slot: int) -> Address:
         """The primary that has this slot (any slot, where there is no Cluster). Raises Unreachable."""
@@ -52,10 +55,25 @@ class Topology:
         self._shards = ()
 
     async def _known(self) -> tuple[_Shard, ...]:
-        async with self._turn:
-            if not self._shards:
-                self._shards = await (self._cluster() if self.cell.cluster else self._one_primary())
-            return self._shards
+        before = self._looks
+        try:
+            async with asyncio.timeout(FIND_S), self._turn:
+                if not self._shards:
+                    if self._looks > before and self._failed is not None:
+                        raise Unreachable(str(self._failed))
+                    await self._look()
+                return self._shards
+        except TimeoutError:
+            raise Unreachable(f"log cell {self.cell.name!r}: no primary was found within {FIND_S:g} s") from None
+
+    async def _look(self) -> None:
+        self._looks += 1
+        self._failed = None
+        try:
+            self._shards = await (self._cluster() if self.cell.cluster else self._one_primary())
+        except Unreachable as error:
+            self._failed = error
+            raise
 
     async def _one_primary(self) -> tuple[_Shard, ...]:
         """The host that is a primary; of several the one that has written most, since one that was lost came back."""
@@ -81,7 +99,6 @@ class Topology:
         return (_Shard(0, 1 << 14, max(found)[1]),)
 
     async def _cluster(self) -> tuple[_Shard, ...]:
-        self._looks += 1
         begin = self._looks % len(self._nodes)
         failure = "no nodes"
         for node in (*self._nodes[begin:], *self._nodes[:begin]):
