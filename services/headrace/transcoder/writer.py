@@ -131,8 +131,6 @@ class Writer:
                     await self._log.wait(self._run)  # nobody would publish again an end that a failover took back
                 break
             except LogError as error:
-                if isinstance(error, RunEnded) and self._ends:
-                    break  # by this writer's own word
                 await self._bear(error)
         self._patience.relieve()
         self._refused_n = None
@@ -226,6 +224,11 @@ class Writer:
         except NoRun:
             self._floor = 0
             taken = await self._log.takeover(self._run, self._claim, self._floor, open_new=True)
+        except RunEnded:
+            if not self._ends:
+                raise
+            self._n, self._claimed, self._astray = self._tail.last, True, False  # by this writer's own word
+            return
         self._claimed = True
         durable = await self._log.wait(self._run)
         kept = self._tail.holds(taken.n, taken.id)

@@ -403,6 +403,17 @@ async def test_an_end_whose_answer_was_lost_is_an_end() -> None:
     assert reading.entries[-1].entry == End(SEGMENT)
 
 
+@pytest.mark.parametrize("at_the_wait", [Fault.NONE, Fault.BEFORE, Fault.AFTER, Fault.ROLLED_BACK])
+async def test_an_end_whose_answer_was_lost_outlives_a_failover(at_the_wait: Fault) -> None:
+    log = FaultyLog(iter(()))
+    writer = await write(log, [INITS, a_run(1)])
+    log.faults = iter([Fault.NONE, Fault.NONE, Fault.AFTER, Fault.NONE, at_the_wait])
+    await writer.append([Append(End(SEGMENT))])
+    log.roll_back(RUN)
+    reading = await log.read(RUN, Cursor(0, ""))
+    assert reading.entries[-1].entry == End(SEGMENT)
+
+
 async def test_the_time_without_all_replicas_is_counted() -> None:
     time = Time()
     log = FaultyLog(iter([Fault.NONE, Fault.UNDURABLE, *[Fault.NONE, Fault.UNDURABLE, Fault.NONE] * 2]))
