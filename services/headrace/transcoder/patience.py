@@ -10,26 +10,25 @@ FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.1, 2.0
 
 
 class Patience:
-    """`limit_s`: how long one trouble may last, seconds; for ever, unless somebody sets it."""
+    """`limit_s`: how long trouble of any kind may last, seconds; for ever, unless somebody sets it."""
 
     def __init__(self, clock: Callable[[], float], pause: Callable[[float], Awaitable[None]]) -> None:
         self.limit_s = float("inf")
         self._clock = clock
         self._pause = pause
-        self._since_s: float | None = None
+        self._since_s: dict[type[Exception], float] = {}  # when trouble of each kind began
         self._next_s = FIRST_PAUSE_S
 
     async def bear(self, error: Exception, limit_s: float = float("inf")) -> None:
-        """Pause, or raise `error` where the trouble has lasted for longer than `limit_s` or the limit of all."""
+        """Pause, or raise `error` where trouble of its kind has lasted for longer than `limit_s`, or any too long."""
         now_s = self._clock()
-        if self._since_s is None:
-            self._since_s = now_s
-        if now_s - self._since_s >= min(limit_s, self.limit_s):
+        since_s = self._since_s.setdefault(type(error), now_s)
+        if now_s - since_s >= limit_s or now_s - min(self._since_s.values()) >= self.limit_s:
             raise error
         await self._pause(self._next_s)
         self._next_s = min(2 * self._next_s, LONGEST_PAUSE_S)
 
     def relieve(self) -> None:
         """The trouble is over."""
-        self._since_s = None
+        self._since_s.clear()
         self._next_s = FIRST_PAUSE_S

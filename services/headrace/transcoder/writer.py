@@ -18,6 +18,7 @@ from headrace.livelog.base import (
     Fenced,
     LiveLog,
     LogError,
+    LogFull,
     NoRun,
     OutOfStep,
     RunEnded,
@@ -33,7 +34,9 @@ from headrace.transcoder.renumbering import Renumbering, Shown
 from headrace.transcoder.tail import Tail
 
 BATCH_BYTES = 4 << 20  # of one stage call: more would outlast the log's deadline where a link is slow
-FIND_S = 10.0  # how long the confirmed primary is looked for (docs on the cluster, §2), and a log that does not answer
+# How long the confirmed primary is looked for (docs on the cluster, §2), a full log is borne, and any trouble at all
+# where nobody feeds the run.
+FIND_S = 10.0
 
 _retaken = RateLimited(logger(__name__), "log taken over again")
 
@@ -206,14 +209,14 @@ class Writer:
                 reason, self._refused_n = kind, self._n
             case NoRun():
                 reason = "empty"
-            case Unreachable() | StaleLog():
+            case Unreachable() | StaleLog() | LogFull():
                 reason = error.code.removeprefix("log_")
             case _:
                 raise error
         metrics.RETAKES.labels(reason).inc()
         _retaken({"run": self._run, "why": str(error)})
         self._astray = True
-        await self._patience.bear(error, FIND_S if isinstance(error, StaleLog) else float("inf"))
+        await self._patience.bear(error, FIND_S if isinstance(error, StaleLog | LogFull) else float("inf"))
 
     async def _retake(self) -> None:
         """Take over again, show what is staged, and go back to what the log has. Raises Diverged."""

@@ -41,6 +41,20 @@ async def shown(log: LiveLog) -> list[object]:
     return [one.entry for one in (await log.read(RUN, Cursor(0, ""))).entries]
 
 
+async def test_a_full_server_makes_a_run_wait_and_does_not_end_it(server: Server) -> None:
+    async with opened(server.url) as log:
+        writer = await writing(log)
+        await writer.append(segment(0))
+        server.ask("CONFIG", "SET", "maxmemory", "1")
+        async with asyncio.TaskGroup() as group:
+            late = group.create_task(writer.append(segment(1)))
+            await asyncio.sleep(1)
+            assert not late.done()
+            server.ask("CONFIG", "SET", "maxmemory", server.settings["maxmemory"])
+        expected = [*INITS, *segment(0), *segment(1)]
+        assert await shown(log) == [START, *(append.entry for append in expected)]
+
+
 async def test_cut_connections_and_a_server_that_stands_still_lose_nothing(server: Server) -> None:
     async with opened(server.url) as log:
         writer = await writing(log)
