@@ -228,6 +228,21 @@ class Cluster:
                 return next(node for node in self.nodes if node.port == primary[1])
         raise AssertionError(f"nobody has {key}")
 
+    def move(self, key: str, first: bytes) -> Iterator[None]:
+        """Move the slot of `key` to another primary: its key `first`, and when asked again all others."""
+        source = self.primary_of(key)
+        target = next(node for node in self.primaries() if node is not source)
+        slot, names = source.ask("CLUSTER", "KEYSLOT", key), [node.ask("CLUSTER", "MYID") for node in (source, target)]
+        target.ask("CLUSTER", "SETSLOT", slot, "IMPORTING", names[0])
+        source.ask("CLUSTER", "SETSLOT", slot, "MIGRATING", names[1])
+        migrate = partial(source.ask, "MIGRATE", "127.0.0.1", target.port)
+        migrate(first, 0, 1000)
+        yield
+        for each in source.ask("CLUSTER", "GETKEYSINSLOT", slot, SLOTS):
+            migrate(each, 0, 1000)
+        for node in (target, source):
+            node.ask("CLUSTER", "SETSLOT", slot, "NODE", names[1])
+
     def empty(self) -> None:
         """Throw all data away."""
         for node in self.primaries():

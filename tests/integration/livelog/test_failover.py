@@ -1,6 +1,8 @@
 """A primary dies while its replica is in sync: nothing that was acknowledged is lost, and no follower misses any."""
 
 import asyncio
+from contextlib import suppress
+from dataclasses import replace
 from functools import partial
 
 import pytest
@@ -9,7 +11,7 @@ from headrace.core.broadcast import Hold, RunId
 from headrace.livelog import metrics
 from headrace.livelog.base import Append, StaleLog, Unreachable
 from headrace.livelog.redis.keys import keys_of
-from tests.support.log_contract import RUN, START, Writer, claim_of, everything, next_of, part_at
+from tests.support.log_contract import RUN, START, Writer, bytes_of, claim_of, everything, next_of, part_at
 from tests.support.log_writers import SteadyWriter, busy, until
 from tests.support.redis import FAILOVER_S, Cluster, Pair, Server
 from tests.support.redis_logs import opened
@@ -45,6 +47,31 @@ async def test_a_cluster_loses_one_primary_after_another(cluster: Cluster) -> No
             await asyncio.to_thread(eventually, "a whole cluster", cluster.whole, FAILOVER_S)
             await now.more()
     assert len(cluster.primaries()) == 3
+
+
+async def test_a_slot_that_moves_takes_no_staged_bytes_away(cluster: Cluster) -> None:
+    cluster.empty()
+    async with opened(cluster.url, replicas=1) as log:
+        writer, keys = Writer(log), keys_of(RUN)
+        await writer.open()
+        await writer.stage(part_at("720p", 0, 0))
+        moving = cluster.move(keys.h.decode(), keys.staged + b"720p:0:0:e1")
+        next(moving)
+        with pytest.raises(Unreachable):
+            await log.publish(RUN, writer.claim, writer.n)
+        next(moving, None)
+        await until_taken(writer)
+        assert await log.get(RUN, "720p", 0, 0, "e1") == bytes_of(part_at("720p", 0, 0))
+
+
+async def until_taken(writer: Writer) -> None:
+    async with asyncio.timeout(FAILOVER_S):
+        while True:
+            writer.claim = replace(writer.claim, take=writer.claim.take + 1)
+            with suppress(Unreachable):
+                await writer.take()
+                return
+            await asyncio.sleep(0.1)
 
 
 async def test_a_replica_that_stands_still_makes_the_run_undurable_until_it_goes_on(

@@ -125,7 +125,7 @@ local function stage(keys, args)
   return {'OK', args[2], id}
 end
 
--- KEYS h c p g s · ARGV fence n channel t_prefix b_prefix bytes_s oldest trimmed_n trimmed_id live_s ended_s
+-- KEYS h c p g s, t of each part · ARGV fence n channel t_prefix b_prefix bytes_s oldest trimmed_n trimmed_id live_s ended_s
 local function publish(keys, args)
   local h, c, g, s = keys[1], keys[2], keys[4], keys[5]
   local held = redis.call('HMGET', h, 'fence', 'n', 'pub', 'ended')

@@ -113,10 +113,20 @@ class RunWriter:
         link, keys = self._held(), self._keys
         oldest, trimmed = self._written.forgets or (0, Cursor(0, ""))
         refresh = monotonic_s() - self._refreshed_s > REFRESH_S
+        # Named, so that a Cluster that moves the slot refuses while some of these bytes are elsewhere.
+        staged = [keys.staged + _name(part) for part in self._written.parts(n)]
         answer = await self._ask(
             link,
             (
-                *_call(library.PUBLISH, keys.log, _fence(claim), b"%d" % n, keys.channel, keys.staged, keys.published),
+                *_call(
+                    library.PUBLISH,
+                    (*keys.log, *staged),
+                    _fence(claim),
+                    b"%d" % n,
+                    keys.channel,
+                    keys.staged,
+                    keys.published,
+                ),
                 *(b"%d" % self._written.bytes_s, b"%d" % oldest, b"%d" % trimmed.n, trimmed.id.encode()),
                 *(b"%d" % LIVE_RUN_S if refresh else b"", b"%d" % ENDED_RUN_S),
             ),
@@ -155,7 +165,7 @@ class RunWriter:
         commands: list[Command] = []
         if isinstance(entry, Part) and data is not None:
             independent = b"%d" % entry.independent
-            name = part_name(entry.rung, entry.msn, entry.part, entry.encoder)
+            name = _name(entry)
             commands.append((b"SET", keys.staged + name, data, b"EX", b"%d" % self._written.bytes_s))
         where = (keys.h, keys.p, keys.g, keys.s, keys.staged + name)
         said = (fence, b"%d" % n, kind, rung, place, first, then, independent, encoder, name, entry_to_bytes(entry))
@@ -212,6 +222,10 @@ class RunWriter:
 
 def _call(function: bytes, keys: Sequence[bytes], *args: bytes) -> tuple[bytes, ...]:
     return (b"FCALL", function, b"%d" % len(keys), *keys, *args)
+
+
+def _name(part: Part) -> bytes:
+    return part_name(part.rung, part.msn, part.part, part.encoder)
 
 
 def _fence(claim: Claim) -> bytes:

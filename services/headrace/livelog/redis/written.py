@@ -8,7 +8,7 @@ import math
 from collections import deque
 from collections.abc import Sequence
 
-from headrace.core.broadcast import Entry, Plan, RunStart
+from headrace.core.broadcast import Entry, Part, Plan, RunStart
 from headrace.core.media import TICKS_PER_S
 from headrace.livelog.base import Cursor, Published
 from headrace.livelog.window import Window, kept
@@ -53,6 +53,10 @@ class Written:
         if n == self.last_n + 1:
             self.last_n = n
             self._staged.append(Published(n, entry_id, entry))
+
+    def parts(self, n: int) -> list[Part]:
+        """The parts that are staged and not published up to the n-th entry."""
+        return [each.entry for each in self._staged if each.n <= n and isinstance(each.entry, Part)]
 
     def publish(self, n: int) -> None:
         """What was staged up to the n-th entry was published, and what `forgets` said was heard."""
