@@ -15,6 +15,7 @@ from headrace.runtime.telemetry.logs import logger
 from headrace.wire.control import Allocated, HeldSession, OpenedSession, ReleaseReason, SessionsClient
 
 RELEASE_AGAIN_S = (0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 30.0)  # then control's own sweep has found out
+LAST_WORD_S = 1.5  # of a process that stops
 ASK_AGAIN_S = (1.0, 2.0)  # where control has no word on a session that is outranked
 
 _log = logger(__name__)
@@ -93,7 +94,9 @@ class Lent:
                 return
             await asyncio.sleep(wait_s)
         if not self.over:
-            await self._told(reason, flushed=True)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(None if patiently else LAST_WORD_S):
+                    await self._told(reason, flushed=True)
 
     async def _told(self, reason: ReleaseReason, *, flushed: bool) -> bool:
         try:

@@ -216,6 +216,9 @@ class Session:
             self._fail(await self._lent.judged(self._publish.anchor_ms, outranked))
         except Refused as refusal:
             self._fail(refusal)
+        except asyncio.CancelledError:
+            self._stopping = True  # whatever this publish was doing, the process ends
+            raise
         finally:
             metrics.PUBLISHERS.dec()
             self.count()
@@ -242,7 +245,7 @@ class Session:
         allocated = await self._lent.allocate(source, publish.anchor_ms)
         self._forwarder = Forwarder(opened, allocated, source, publish, self._on_room)
         async with task_group() as group:
-            ending = group.create_task(self._until_over(self._forwarder))
+            ending = group.create_task(self._until_over(self._forwarder, group))
             await self._forwarder.run()
             ending.cancel()
 
@@ -267,13 +270,13 @@ class Session:
                 ) from None
             return source
 
-    async def _until_over(self, forwarder: Forwarder) -> None:
+    async def _until_over(self, forwarder: Forwarder, group: asyncio.TaskGroup) -> None:
         while self._how is None and self._refusal is None:
             self._changed.clear()
             await self._changed.wait()
         if self._refusal is not None:
             raise self._refusal
-        await self._closing()
+        group.create_task(self._closing())  # beside the flush, which must not wait for a control that is away
         forwarder.finish(Ending.HOLD if self._how is How.LOST else Ending.END)
         if self._stopping:
             await asyncio.sleep(STOP_FLUSH_S)

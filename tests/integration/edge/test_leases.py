@@ -15,7 +15,7 @@ from headrace.edge.service import build
 from headrace.edge.settings import EdgeSettings
 from headrace.wire import media
 from headrace.wire.control import PodKind, ReleaseReason, Verdict
-from tests.integration.edge.harness import AAC, AVC, Encoder, Stack, until
+from tests.integration.edge.harness import AAC, AVC, Encoder, Stack, edge_stack, until
 from tests.support.asgi import ask
 
 NO_MORE = Verdict("", held=False, reason="busy", description="Another publish has this stream now.")
@@ -74,6 +74,37 @@ async def test_an_edge_that_loses_control_keeps_its_streams_and_tells_who_comes_
     await encoder.flush()
     await until(lambda: (opened.session_id, ReleaseReason.ENDED, True) in stack.control.released)
     assert isinstance(stack.transcoder.ends["a"], media.End)
+
+
+@pytest.mark.parametrize("how", ["ended", "lost", "stopped"])
+async def test_without_control_a_publish_is_flushed_at_once_all_the_same(stack: Stack, how: str) -> None:
+    encoder = await publishing(stack)
+    await stack.control_goes()
+    if how == "ended":
+        encoder.rtmp.end()
+        await encoder.flush()
+    elif how == "lost":
+        encoder.writer.close()
+    else:
+        stack.edge.stop()
+    async with asyncio.timeout(2):
+        await until(lambda: "a" in stack.transcoder.ends)
+    assert isinstance(stack.transcoder.ends["a"], media.Hold if how == "lost" else media.End)
+
+
+@pytest.mark.parametrize("how", ["ended", "lost"])
+async def test_an_edge_stops_in_time_although_no_control_hears_how_its_publish_ended(tmp_path: Path, how: str) -> None:
+    async with edge_stack(tmp_path) as stack:
+        encoder = await publishing(stack)
+        await stack.control_goes()
+        if how == "ended":
+            encoder.rtmp.end()
+            await encoder.flush()
+        else:
+            encoder.writer.close()
+        await asyncio.sleep(0.2)
+        stopping_s = time.monotonic()
+    assert time.monotonic() - stopping_s < 5.5
 
 
 async def test_a_publish_that_is_the_edges_no_more_ends_in_controls_words_and_is_not_released(stack: Stack) -> None:
