@@ -155,3 +155,19 @@ async def test_a_cut_network_drops_what_a_proxy_was_given(server: Server) -> Non
         with pytest.raises((ConnectionError, asyncio.IncompleteReadError)):
             await reader.readexactly(1)
         writer.transport.abort()
+
+
+async def test_two_sessions_writers_that_come_at_once_leave_one_connection(server: Server) -> None:
+    server.empty()
+    async with opened(server.url) as log:
+        writer = Writer(log)
+        await writer.open()
+        server.cut()
+        with pytest.raises(Unreachable):
+            await log.publish(RUN, writer.claim, writer.n)
+        before = {each.split()[0] for each in server.ask("CLIENT", "LIST").splitlines()}
+        async with asyncio.TaskGroup() as group:
+            for attempt in range(2, 6):
+                group.create_task(log.takeover(RUN, claim_of(attempt), 0))
+        after = {each.split()[0] for each in server.ask("CLIENT", "LIST").splitlines()}
+        assert len(after - before) == 2  # the run's, and the one that asks here

@@ -6,6 +6,7 @@ the window, what the publishing before it had made superfluous.
 Neighbours: `functions.lua` decides, `written` knows what may go, `waiting` says what is durable.
 """
 
+import asyncio
 from collections.abc import Sequence
 from typing import Any
 
@@ -43,6 +44,7 @@ class RunWriter:
         self._topology = topology
         self._waiting = Waiting(run, r)
         self._link: Link | None = None
+        self._opening = asyncio.Lock()  # an old session's writer and a new one's may come at the same time
         self._suspect = False  # it may be an old primary, cut off: the next takeover looks for another one
         self._written = Written()
         self._refreshed_s = monotonic_s()
@@ -173,17 +175,18 @@ class RunWriter:
 
     async def _opened(self) -> Link:
         self.used_s = monotonic_s()
-        if self._suspect:
-            self.close()
-        if self._link is None or not self._link.is_open:
-            address = await self._topology.primary(self._slot)
-            try:
-                self._link = await Link.open(address, self._topology.cell.access, CALL_S)
-            except Unreachable:
-                self._lost()
-                raise
-            self._suspect = False
-        return self._link
+        async with self._opening:
+            if self._suspect:
+                self.close()
+            if self._link is None or not self._link.is_open:
+                address = await self._topology.primary(self._slot)
+                try:
+                    self._link = await Link.open(address, self._topology.cell.access, CALL_S)
+                except Unreachable:
+                    self._lost()
+                    raise
+                self._suspect = False
+            return self._link
 
     def _held(self) -> Link:
         self.used_s = monotonic_s()
