@@ -1,6 +1,6 @@
 """What the functions answer, as `livelog.base` says it.
 
-Law: pure; the words are those of `functions.lua`. Neighbours: `writing` and `reading`.
+Law: pure; the words are those of `functions.lua`. Neighbours: `writing` and `following`.
 """
 
 from collections.abc import Mapping, Sequence

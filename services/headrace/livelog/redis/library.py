@@ -13,10 +13,6 @@ TAKEOVER, STAGE, PUBLISH, READ = (f"{NAME}_{each}".encode() for each in ("takeov
 _LOAD_S = 5.0
 
 
-class MissingLibrary(Exception):
-    """The server does not know a function."""
-
-
 def code() -> str:
     """The library as a server gets it."""
     return f"#!lua name={NAME}\n" + files(__package__).joinpath("functions.lua").read_text()

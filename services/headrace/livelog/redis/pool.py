@@ -1,7 +1,7 @@
 """Connections for those who read: a bounded number to each server, kept while they are used.
 
 Law: a connection is one call's at a time; one on which anything went wrong is never used again.
-Neighbours: `reading` asks over these.
+Neighbours: `servers` asks over these.
 """
 
 import asyncio
