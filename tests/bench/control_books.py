@@ -8,6 +8,7 @@ import psycopg
 from headrace.control.db import migrate
 from tests.support.postgres import Postgres
 
+OLD_RUNS = 5  # of each stream
 PODS_RUNS = 4
 TRANSCODER = 2  # of three pods that report
 TRANSCODERS_COST = 4 * 70_000_000
@@ -38,6 +39,12 @@ def with_streams(postgres: Postgres, streams: int) -> str:
             for number in range(streams):
                 digest = hashlib.sha256(key_of(number).encode()).hexdigest()
                 rows.write_row((f"st{number:07}", f"Stream {number}", '"auto"', digest, "abcd", number))
+        # What it has seen before: its planner knows sizes, and old rows are in nobody's way.
+        connection.execute(f"""INSERT INTO runs (id, stream_id, state, created_ms, ended_ms, last_session)
+            SELECT id || 'r' || n, id, 'ended', 1, 2, 1 FROM streams, generate_series(1, {OLD_RUNS}) AS n""")
+        columns = "id, stream_id, run_id, number, state, edge, peer, opened_ms, closed_ms"
+        connection.execute(f"""INSERT INTO sessions ({columns})
+            SELECT id, stream_id, id, 1, 'ended', 'edge-1', '192.0.2.1:50000', 1, 2 FROM runs""")
         connection.execute("CREATE TABLE bench AS SELECT id, 0 AS n FROM generate_series(0, 1000) AS id")
         connection.execute("CREATE UNIQUE INDEX ON bench (id)")
     postgres.execute("VACUUM ANALYZE", database)

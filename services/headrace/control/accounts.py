@@ -9,8 +9,9 @@ Neighbours: `fleet` hears, `db.holds` and `db.pods` keep, `placing` makes new ho
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import suppress
+from typing import TypeVar
 from zlib import crc32
 
 from headrace.control.db import Conflict, Database, DatabaseError
@@ -22,9 +23,12 @@ from headrace.runtime.aio.clock import unix_ms
 from headrace.runtime.telemetry.logs import RateLimited, logger
 from headrace.wire.control import PodReport
 
+T = TypeVar("T")
+
 PERIOD_S = 2.0
 SOONEST_S = 0.1  # between two rounds, however much there is to tell
 LOOK_S = 0.2  # whoever waits for room looks no more often than this
+AT_A_TIME = 500
 SLICES = 4  # each round compares the runs of one in so many transcoders
 OBJECT_S = 6.0  # how long a mark stands before it counts: three rounds of everybody else
 DIAL_MS = 10_000  # an edge dials at once; what a transcoder does not name by then was never dialled
@@ -46,6 +50,7 @@ class Accounts:
         self._turn = 0
         self._looked_s = clock()
         self._marked_s: dict[str, float] = {}
+        self._seen: dict[str, tuple[object, Pod]] = {}  # rows as they were read last
         self._registering = asyncio.Lock()
 
     async def run(self) -> None:
@@ -117,8 +122,9 @@ class Accounts:
         if over:
             async with self._database.write() as tx:
                 await tx.holds.release(over)
-        await self._adopt({pod: _unknown(report, held[pod]) for pod, report in reports.items()}, reports, now_ms)
-        for pod, report in reports.items():
+        busy = {pod: report for pod, report in reports.items() if report.runs or pod in held}
+        await self._adopt({pod: _unknown(report, held[pod]) for pod, report in busy.items()}, reports, now_ms)
+        for pod, report in busy.items():
             await self._correct(report, held[pod])
 
     async def release_dropped(self) -> None:
@@ -149,16 +155,17 @@ class Accounts:
     async def _read(self) -> dict[str, Pod]:
         self._looked_s = self._clock()
         async with self._database.read() as tx:
-            rows = {pod.id: pod for pod in await tx.pods.all()}
-        for pod in rows.values():
+            rows = await tx.pods.all(self._seen)
+        async for pod in unhurried(rows.values()):
             self._fleet.hold(pod.id, pod.held)
         return rows
 
     async def _follow_pods(self, rows: dict[str, Pod]) -> None:
         now_s = self._clock()
-        fresh = self._fleet.transcoders()
-        changed = [pod.id for pod in fresh.values() if (row := rows.get(pod.id)) is None or not _alike(pod, row)]
-        self._fleet.unwritten.update(changed)
+        fresh = {report.pod: report for report in self._fleet.alive()}
+        async for report in unhurried(fresh.values()):
+            if (row := rows.get(report.pod)) is None or not _alike(report, row):
+                self._fleet.unwritten.add(report.pod)
         await self.register()
         silent = set(self._fleet.silent(rows))
         marked = {pod for pod, row in rows.items() if row.silent}
@@ -213,17 +220,25 @@ class Accounts:
                 await tx.holds.correct(row, max(1, row.cost * report.used // total))
 
 
+async def unhurried(things: Iterable[T]) -> AsyncIterator[T]:
+    """All of them, some at a time, so that whoever publishes meanwhile need not wait for thousands."""
+    for at, thing in enumerate(list(things), 1):
+        yield thing
+        if at % AT_A_TIME == 0:
+            await asyncio.sleep(0)
+
+
 def _unknown(report: PodReport, held: Sequence[Allocation]) -> list[RunId]:
     known = {row.run for row in held}
     return [run for run in report.runs if run not in known]
 
 
-def _alike(pod: Pod, row: Pod) -> bool:
+def _alike(report: PodReport, row: Pod) -> bool:
     """Whether the row says what the transcoder says."""
-    return (pod.target, pod.zone, pod.version, pod.state, pod.capacity) == (
-        row.target,
-        row.zone,
-        row.version,
-        row.state,
-        row.capacity,
+    return (
+        report.target == row.target
+        and report.capacity == row.capacity
+        and report.ready == (row.state is PodState.READY)
+        and report.version == row.version
+        and report.zone == row.zone
     )

@@ -71,9 +71,7 @@ class Endings:
                     # Nobody publishes anything after an end: a failover now must not take that back.
                     await self._log.wait(run)
                 async with self._database.write() as tx:
-                    ended = await tx.runs.end(run, unix_ms(), planned=held.planned)
-                    if ended:
-                        await tx.holds.release_run(run)
+                    ended = await tx.ends.end(run, unix_ms(), planned=held.planned)
                 if ended is not None:
                     if ended:
                         metrics.RUNS_ENDED.inc()
@@ -90,10 +88,10 @@ class Endings:
         above = 0
         while True:
             async with self._database.write() as tx:
-                number = await tx.runs.raise_number(run, above, seen)
-                planned = await tx.runs.plan(run) is not None
-            if number is None:
+                taken = await tx.ends.take_number(run, above, seen)
+            if taken is None:
                 return None
+            number, planned = taken
             claim = Claim(Epoch(number, 1), new_session_id(), new_session_id())
             try:
                 return Held(claim, await self._take_log(run, claim, open_new=to_end and planned), planned)

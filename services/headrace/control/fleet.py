@@ -174,10 +174,6 @@ class Fleet:
         """These transcoders as their rows should say, those that are not suspect."""
         return [row_of(report) for pod in pods if (report := self.fresh(pod)) is not None]
 
-    def transcoders(self) -> dict[str, Pod]:
-        """The same for all of them."""
-        return {report.pod: row_of(report) for report in self.alive()}
-
     def hold(self, pod: str, held: int) -> None:
         """This is held on the pod, as far as anybody knows now, pixels/s."""
         if self._held.get(pod) == held:

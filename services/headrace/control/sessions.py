@@ -102,18 +102,14 @@ class Sessions:
         # A failure has nothing to wait for; everything else is closing until its media is in the log.
         final = flushed or reason is ReleaseReason.FAILED
         state = SessionState(reason.value) if final else SessionState.CLOSING
-        expected = [SessionState.ACTIVE, SessionState.CLOSING] if final else [SessionState.ACTIVE]
         async with self._database.write() as tx:
-            run = await tx.runs.of_session(session_id)
-            if run is None or not await tx.runs.move_session(
-                session_id, expected, state, unix_ms(), Gone(reason.value)
-            ):
-                return
-            await tx.holds.release_reserved(session_id)
-        _log.info("session released", extra={"run": run.id, "reason": reason.value, "flushed": flushed})
+            run = await tx.ends.leave(session_id, state, unix_ms(), Gone(reason.value))
+        if run is None:
+            return
+        _log.info("session released", extra={"run": run, "reason": reason.value, "flushed": flushed})
         if state in (SessionState.ENDED, SessionState.FAILED):
             self._fleet.unhear_session(session_id)
             try:
-                await self._endings.end(run.id)
+                await self._endings.end(run)
             except LogError:
-                _log.exception("a run could not be ended, another try follows", extra={"run": run.id})
+                _log.exception("a run could not be ended, another try follows", extra={"run": run})

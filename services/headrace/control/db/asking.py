@@ -8,9 +8,9 @@ import json
 from sqlalchemy import bindparam, select
 
 from headrace.control.db.connection import Connection
-from headrace.control.db.runs import LIVE_COLUMNS, live_run_of
+from headrace.control.db.live import LIVE_COLUMNS, live_run_of, not_ended
 from headrace.control.db.tables import allocations, runs, sessions, streams
-from headrace.control.model import Allocation, Asked, HoldState, RunState
+from headrace.control.model import Allocation, Asked, HoldState
 from headrace.core.broadcast import Profile
 
 _QUERY = (
@@ -30,7 +30,7 @@ _QUERY = (
         .join(streams, streams.c.id == runs.c.stream_id)
         .outerjoin(allocations, allocations.c.session_id == sessions.c.id)
     )
-    .where(sessions.c.id == bindparam("session_id"), runs.c.state == RunState.LIVE)
+    .where(sessions.c.id == bindparam("session_id"), not_ended())
     .order_by(allocations.c.held_ms.desc())
     .limit(1)
 )

@@ -55,3 +55,8 @@ class Connection(Protocol):
 
     async def execute(self, statement: Executable, parameters: Mapping[str, Any] | None = None, /) -> Answer:
         """Do this. Raises what the driver raises; `Database` makes words of it."""
+
+    async def execute_last(self, statement: Executable, parameters: Mapping[str, Any] | None = None, /) -> Answer:
+        """The same for what nothing follows: it is committed in the same message, and keeps rows from others no longer
+        than the server needs. Where it is all that the transaction does it may be done twice.
+        """

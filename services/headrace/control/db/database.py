@@ -7,17 +7,18 @@ at once to a busy process, up to half were refused.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
-from typing import cast
+from typing import Any
 
 import psycopg
-from sqlalchemy import text
+from sqlalchemy import Executable, text
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
-from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from headrace.control.db import engines
-from headrace.control.db.connection import Connection
+from headrace.control.db.connection import Answer, Connection
+from headrace.control.db.ends import Ends
 from headrace.control.db.engines import Conflict, DatabaseError, Deadline, explain, sqlstate
 from headrace.control.db.holds import Holds
 from headrace.control.db.holds_start import Starts
@@ -41,6 +42,7 @@ class Transaction:
         self.streams = Streams(connection)
         self.runs = Runs(connection)
         self.starts = Starts(connection)
+        self.ends = Ends(connection)
         self.holds = Holds(connection)
         self.pods = Pods(connection)
         self.restoring = Restoring(connection)
@@ -134,5 +136,21 @@ class Database:
 async def _on(engine: AsyncEngine, begin: str) -> AsyncIterator[Connection]:
     async with engine.connect() as connection:
         await connection.exec_driver_sql(begin)
-        yield cast(Connection, connection)
+        yield _InProcess(connection)
         await connection.commit()
+
+
+class _InProcess:
+    """SQLite: as `Connection`."""
+
+    def __init__(self, connection: AsyncConnection) -> None:
+        self._connection = connection
+        self.dialect = connection.dialect
+
+    async def execute(self, statement: Executable, parameters: Mapping[str, Any] | None = None, /) -> Answer:
+        """As `Connection.execute`."""
+        return await self._connection.execute(statement, parameters)
+
+    async def execute_last(self, statement: Executable, parameters: Mapping[str, Any] | None = None, /) -> Answer:
+        """As `Connection.execute_last`: it costs no message here, nor does the commit."""
+        return await self._connection.execute(statement, parameters)

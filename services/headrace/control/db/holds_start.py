@@ -32,7 +32,7 @@ _SETTLED = """UPDATE allocations SET state = 'held', cost = :cost, held_ms = :no
     WHERE id = :allocation AND state = 'reserved' AND cost = :reserved"""
 _LESS = "UPDATE pods SET held = held + :more WHERE id = :pod"
 _PLANNED = """UPDATE runs SET plan = :plan, source = :source, anchor_ms = :anchor, cost = :cost
-    WHERE id = :run AND state = 'live' AND plan IS NULL"""
+    WHERE id = :run AND state <> 'ended' AND plan IS NULL"""
 # The run's row decides: where it has ended or was planned by somebody else, nothing happens.
 _SETTLE = text(f"""WITH r AS ({_PLANNED} RETURNING id),
     a AS ({_SETTLED} AND EXISTS (SELECT 1 FROM r) RETURNING id),
@@ -65,7 +65,7 @@ class Starts:
             "tenant": TENANT,
         }
         if self._whole:
-            return (await self._connection.execute(_START, values)).first() is not None
+            return (await self._connection.execute_last(_START, values)).first() is not None
         for step in _STEPS:
             if (await self._connection.execute(step, values)).rowcount != 1:
                 return False  # the first step's answer: no room
@@ -93,7 +93,7 @@ class Starts:
             "anchor": planned.anchor_ms,
         }
         if self._whole:
-            stored, settled = (await self._connection.execute(_SETTLE, values)).one()
+            stored, settled = (await self._connection.execute_last(_SETTLE, values)).one()
             return bool(stored), bool(settled)
         if (await self._connection.execute(text(_PLANNED), values)).rowcount != 1:
             return False, False

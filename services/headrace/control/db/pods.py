@@ -18,6 +18,8 @@ MANY = 500
 _TOLD = ("target", "zone", "version", "state", "capacity")
 _COLUMNS = (pods.c.id, *(pods.c[name] for name in _TOLD), pods.c.held, pods.c.silent_ms)
 
+_ALL = select(*_COLUMNS)
+
 
 class Pods:
     """Repository of transcoders."""
@@ -25,9 +27,17 @@ class Pods:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
-    async def all(self) -> Sequence[Pod]:
-        """Every one."""
-        return [_pod(*row) for row in await self._connection.execute(select(*_COLUMNS).order_by(pods.c.id))]
+    async def all(self, seen: dict[str, tuple[Any, Pod]]) -> dict[str, Pod]:
+        """Every one, by name. `seen` is what was found last time, and then this time: most are as they were, and
+        thousands of them are not made anew.
+        """
+        rows = (await self._connection.execute(_ALL)).all()
+        known = dict(seen)
+        seen.clear()
+        for row in rows:
+            before = known.get(row[0])
+            seen[row[0]] = before if before is not None and before[0] == row else (row, _pod(*row))
+        return {name: pod for name, (_, pod) in seen.items()}
 
     async def get(self, name: str) -> Pod | None:
         """This one, if it is there."""

@@ -24,6 +24,8 @@ from headrace.control.db.engines import DatabaseError, Deadline
 
 DIALECT = PGDialect_psycopg()  # type: ignore[no-untyped-call]
 
+COMMIT = "COMMIT"
+
 Raw = psycopg.AsyncConnection[Any]
 
 
@@ -78,20 +80,31 @@ class PostgresConnection:
         self._pool = pool
         self._begin = begin
         self._within = within
+        self._committed = False
 
     async def execute(self, statement: Executable, parameters: Mapping[str, Any] | None = None, /) -> Answered:
         """As `Connection.execute`."""
-        sql = _sql(statement)
-        values = {**sql.values, **parameters} if parameters else sql.values
-        if not self._begin:
-            return await self._say(sql.text, values)
-        begin, self._begin = self._begin, ""
-        return await self._first(f"{begin}; {sql.text}", values)
+        return await self._do(statement, parameters, "")
+
+    async def execute_last(self, statement: Executable, parameters: Mapping[str, Any] | None = None, /) -> Answered:
+        """As `Connection.execute_last`."""
+        answer = await self._do(statement, parameters, f"; {COMMIT}")
+        self._committed = True
+        return answer
 
     async def commit(self) -> None:
         """Let it be so."""
+        if not self._begin and not self._committed:
+            await self.raw.execute(COMMIT)
+
+    async def _do(self, statement: Executable, parameters: Mapping[str, Any] | None, end: str) -> Answered:
+        assert not self._committed, "nothing follows what is said last"
+        sql = _sql(statement)
+        values = {**sql.values, **parameters} if parameters else sql.values
         if not self._begin:
-            await self.raw.execute("COMMIT")
+            return await self._say(f"{sql.text}{end}", values)
+        begin, self._begin = self._begin, ""
+        return await self._first(f"{begin}; {sql.text}{end}", values)
 
     async def _first(self, message: str, values: Mapping[str, Any]) -> Answered:
         """A connection that the server closed while it lay in the pool is found here, before anything was done."""
@@ -105,9 +118,12 @@ class PostgresConnection:
 
     async def _say(self, message: str, values: Mapping[str, Any]) -> Answered:
         cursor = await self.raw.execute(message, values)
-        while cursor.nextset():
-            pass
-        return Answered(cursor.rowcount, await cursor.fetchall() if cursor.description else None)
+        answer = Answered(0, None)
+        while True:
+            if cursor.statusmessage != COMMIT:
+                answer = Answered(cursor.rowcount, await cursor.fetchall() if cursor.description else None)
+            if not cursor.nextset():
+                return answer
 
 
 class Pool:

@@ -7,60 +7,16 @@ Neighbours: `restoring` takes sessions back that the rows do not know.
 """
 
 from collections.abc import Sequence
-from typing import Any
 
-from sqlalchemy import FromClause, Row, and_, case, exists, func, insert, literal, or_, select, update
+from sqlalchemy import case, exists, func, insert, literal, or_, select, update
 
 from headrace.control.db.connection import Connection
+from headrace.control.db.live import LIVE_COLUMNS, live_run_of, with_newest_session
 from headrace.control.db.tables import TENANT, runs, sessions, streams
 from headrace.control.model import Active, Gone, LiveRun, Planned, RunState, Session, SessionState
 from headrace.core.broadcast import RunId
 
 OPEN = (SessionState.ACTIVE, SessionState.CLOSING, SessionState.LOST)
-
-LIVE_COLUMNS = (
-    runs.c.id.label("live_id"),
-    runs.c.stream_id.label("live_stream"),
-    runs.c.created_ms.label("live_created_ms"),
-    runs.c.plan.is_not(None).label("live_planned"),
-    runs.c.last_session.label("live_last_session"),
-    runs.c.anchor_ms.label("live_anchor_ms"),
-    streams.c.deleted_ms.is_not(None).label("live_stream_deleted"),
-    sessions.c.id.label("session_id"),
-    sessions.c.run_id,
-    sessions.c.number,
-    sessions.c.state,
-    sessions.c.edge,
-    sessions.c.peer,
-    sessions.c.opened_ms,
-    sessions.c.closed_ms,
-    sessions.c.starts_at,
-    sessions.c.gone,
-    sessions.c.silent_ms,
-)
-
-
-def with_newest_session(left: FromClause) -> FromClause:
-    """Streams with their live run and its newest session, where they have one."""
-    other = sessions.alias("other")
-    newest = select(func.max(other.c.number)).where(other.c.run_id == runs.c.id).scalar_subquery()
-    return left.outerjoin(runs, and_(runs.c.stream_id == streams.c.id, runs.c.state == RunState.LIVE)).outerjoin(
-        sessions, and_(sessions.c.run_id == runs.c.id, sessions.c.number == newest)
-    )
-
-
-def live_run_of(row: Row[Any]) -> LiveRun:
-    """A row that holds `LIVE_COLUMNS`."""
-    return LiveRun(
-        id=row.live_id,
-        stream=row.live_stream,
-        created_ms=row.live_created_ms,
-        planned=bool(row.live_planned),
-        session=_session_of(row),
-        stream_deleted=bool(row.live_stream_deleted),
-        last_session=row.live_last_session,
-        anchor_ms=row.live_anchor_ms or 0,
-    )
 
 
 class Runs:
@@ -220,39 +176,10 @@ class Runs:
         query = select(runs.c.id, runs.c.cost).where(runs.c.id.in_(ids), runs.c.cost.is_not(None))
         return {row.id: row.cost for row in await self._connection.execute(query)}
 
-    async def end(self, run: RunId, now_ms: int, *, planned: bool) -> bool | None:
-        """Whether the run was live and has ended now, its open sessions with it.
-
-        None where it has a plan although the caller thinks that it is not `planned`: then nothing happened.
-        """
-        expected = [] if planned else [runs.c.plan.is_(None)]
-        done = await self._connection.execute(
-            update(runs)
-            .where(runs.c.id == run, runs.c.state == RunState.LIVE, *expected)
-            .values(state=RunState.ENDED, ended_ms=now_ms)
-        )
-        if done.rowcount != 1:
-            query = select(runs.c.id).where(runs.c.id == run, runs.c.state == RunState.LIVE)
-            return None if (await self._connection.execute(query)).first() else False
+    async def end_sessions(self, run: RunId, now_ms: int) -> None:
+        """The run has ended: so have those of its sessions that were open."""
         await self._connection.execute(
             update(sessions)
             .where(sessions.c.run_id == run, sessions.c.state.in_(OPEN))
             .values(state=SessionState.ENDED, closed_ms=func.coalesce(sessions.c.closed_ms, now_ms))
         )
-        return True
-
-
-def _session_of(row: Row[Any]) -> Session:
-    return Session(
-        id=row.session_id,
-        run=row.run_id,
-        number=row.number,
-        state=SessionState(row.state),
-        edge=row.edge,
-        peer=row.peer,
-        opened_ms=row.opened_ms,
-        closed_ms=row.closed_ms,
-        starts_at=row.starts_at,
-        gone=None if row.gone is None else Gone(row.gone),
-        silent=row.silent_ms is not None,
-    )

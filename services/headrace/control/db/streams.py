@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import Row, Select, bindparam, delete, func, insert, select, tuple_, update
 
 from headrace.control.db.connection import Connection
-from headrace.control.db.runs import LIVE_COLUMNS, live_run_of, with_newest_session
+from headrace.control.db.live import LIVE_COLUMNS, live_run_of, with_newest_session
 from headrace.control.db.tables import TENANT, replays, streams
 from headrace.control.model import Replay, Stream
 from headrace.core.broadcast import Profile, StreamId, StreamKey
@@ -101,7 +101,7 @@ class Streams:
 
 
 def _alive() -> Select[Any]:
-    query = select(streams, *LIVE_COLUMNS).select_from(with_newest_session(streams))
+    query = select(streams, *LIVE_COLUMNS).select_from(with_newest_session(streams, by_stream=True))
     return query.where(streams.c.tenant_id == TENANT, streams.c.deleted_ms.is_(None))
 
 
