@@ -6,8 +6,6 @@ Times are Unix milliseconds, windows milliseconds.
 
 from enum import Enum, auto
 
-UNREPORTED_S = 15.0  # a live run is reported each second; its edge finds another transcoder in less
-
 
 class Publisher(Enum):
     """What became of the newest session of a live run."""
