@@ -75,6 +75,10 @@ bench-origin: install-dev bench-packages ## Compare what the origin serves with 
 bench-livelog: install-dev system-packages ## Measure how soon what is appended is visible elsewhere, and what it costs Redis
 	@$(BIN)/python -m tests.bench.livelog
 
+.PHONY: bench-control
+bench-control: install-dev system-packages ## Measure how many publishes two replicas of control accept, and how soon
+	@$(BIN)/python -m tests.bench.control
+
 .PHONY: lint
 lint: install-dev proto-check ## Check style, types, layers, stubs and the rules of the house
 	$(BIN)/ruff check

@@ -34,16 +34,19 @@ LIVE_COLUMNS = (
 
 def with_newest_session(left: FromClause, *, by_stream: bool = False) -> FromClause:
     """Streams with their live run and its newest session, where they have one. `by_stream`: of few streams."""
-    other = sessions.alias("other")
-    newest = select(func.max(other.c.number)).where(other.c.run_id == runs.c.id).scalar_subquery()
     its = and_(runs.c.stream_id == streams.c.id, runs.c.state == RunState.LIVE)
     if by_stream:  # else PostgreSQL may go through all live runs for each of them, which it believes to be none
         live = runs.alias("live")
         its_id = select(live.c.id).where(live.c.stream_id == streams.c.id, live.c.state == RunState.LIVE)
         its = runs.c.id == its_id.scalar_subquery()
-    return left.outerjoin(runs, its).outerjoin(
-        sessions, and_(sessions.c.run_id == runs.c.id, sessions.c.number == newest)
-    )
+    return left.outerjoin(runs, its).outerjoin(sessions, newest_of_run())
+
+
+def newest_of_run() -> ColumnElement[bool]:
+    """A session, of its run the newest."""
+    other = sessions.alias("other")
+    newest = select(func.max(other.c.number)).where(other.c.run_id == runs.c.id).scalar_subquery()
+    return and_(sessions.c.run_id == runs.c.id, sessions.c.number == newest)
 
 
 def not_ended() -> ColumnElement[bool]:

@@ -11,12 +11,28 @@ from collections.abc import Sequence
 from sqlalchemy import case, exists, func, insert, literal, or_, select, update
 
 from headrace.control.db.connection import Connection
-from headrace.control.db.live import LIVE_COLUMNS, live_run_of, with_newest_session
+from headrace.control.db.live import LIVE_COLUMNS, live_run_of, newest_of_run, not_ended, with_newest_session
 from headrace.control.db.tables import TENANT, runs, sessions, streams
 from headrace.control.model import Active, Gone, LiveRun, Planned, RunState, Session, SessionState
 from headrace.core.broadcast import RunId
 
 OPEN = (SessionState.ACTIVE, SessionState.CLOSING, SessionState.LOST)
+
+
+# Each of them by its id: as said at `not_ended`, of all live runs PostgreSQL may look at each for each.
+_published = exists().where(sessions.c.run_id == runs.c.id, sessions.c.state.not_in(set(SessionState) - {"active"}))
+_ids = (
+    select(runs.c.id)
+    .join(streams)
+    .where(runs.c.state == RunState.LIVE, or_(runs.c.plan.is_(None), streams.c.deleted_ms.is_not(None), ~_published))
+    .cte("ids")
+    .prefix_with("MATERIALIZED", dialect="postgresql")
+)
+_UNATTENDED = select(*LIVE_COLUMNS).select_from(
+    _ids.join(runs, runs.c.id == _ids.c.id)
+    .join(streams, streams.c.id == runs.c.stream_id)
+    .join(sessions, newest_of_run())
+)
 
 
 class Runs:
@@ -32,19 +48,7 @@ class Runs:
 
     async def unattended(self) -> Sequence[LiveRun]:
         """Those that nobody publishes, whose source is not described yet, or whose stream is deleted."""
-        published = exists().where(sessions.c.run_id == runs.c.id, sessions.c.state == SessionState.ACTIVE)
-        query = select(*LIVE_COLUMNS).select_from(with_newest_session(streams))
-        query = query.where(
-            runs.c.id.in_(
-                select(runs.c.id)
-                .join(streams)
-                .where(
-                    runs.c.state == RunState.LIVE,
-                    or_(runs.c.plan.is_(None), streams.c.deleted_ms.is_not(None), ~published),
-                )
-            )
-        )
-        return [live_run_of(row) for row in await self._connection.execute(query)]
+        return [live_run_of(row) for row in await self._connection.execute(_UNATTENDED)]
 
     async def active(self) -> Sequence[Active]:
         """Every active session."""
@@ -63,7 +67,7 @@ class Runs:
         query = (
             select(*LIVE_COLUMNS)
             .select_from(sessions.join(runs, runs.c.id == sessions.c.run_id).join(streams))
-            .where(sessions.c.id.in_(session_ids), or_(literal(ended), runs.c.state == RunState.LIVE))
+            .where(sessions.c.id.in_(session_ids), or_(literal(ended), not_ended()))
         )
         return [live_run_of(row) for row in await self._connection.execute(query)]
 
@@ -76,7 +80,7 @@ class Runs:
         floor = case((runs.c.last_session < above, above), else_=runs.c.last_session)
         done = await self._connection.execute(
             update(runs)
-            .where(runs.c.id == run, runs.c.state == RunState.LIVE, *expected)
+            .where(runs.c.id == run, not_ended(), *expected)
             .values(last_session=floor + 1)
             .returning(runs.c.last_session)
         )
@@ -139,7 +143,7 @@ class Runs:
         """Whether the run's session, lost in silence, is the newest still, and active again."""
         kept = await self._connection.execute(
             update(runs)
-            .where(runs.c.id == run.id, runs.c.state == RunState.LIVE, runs.c.last_session == run.session.number)
+            .where(runs.c.id == run.id, not_ended(), runs.c.last_session == run.session.number)
             .values(last_session=run.session.number)
         )
         if kept.rowcount != 1:
@@ -159,7 +163,7 @@ class Runs:
         """Whether the run is live, had no plan, and has this one now: it is made once."""
         done = await self._connection.execute(
             update(runs)
-            .where(runs.c.id == run, runs.c.state == RunState.LIVE, runs.c.plan.is_(None))
+            .where(runs.c.id == run, not_ended(), runs.c.plan.is_(None))
             .values(plan=planned.plan, source=planned.source, anchor_ms=planned.anchor_ms, cost=planned.cost)
         )
         return done.rowcount == 1

@@ -7,12 +7,12 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Row, Select, bindparam, delete, func, insert, select, tuple_, update
+from sqlalchemy import Row, Select, bindparam, delete, exists, func, insert, select, tuple_, update
 
 from headrace.control.db.connection import Connection
 from headrace.control.db.live import LIVE_COLUMNS, live_run_of, with_newest_session
-from headrace.control.db.tables import TENANT, replays, streams
-from headrace.control.model import Replay, Stream
+from headrace.control.db.tables import TENANT, replays, runs, streams
+from headrace.control.model import LiveRun, Replay, RunState, Stream
 from headrace.core.broadcast import Profile, StreamId, StreamKey
 
 
@@ -38,20 +38,22 @@ class Streams:
 
     async def get(self, stream: StreamId) -> Stream | None:
         """The stream and its live run, unless deleted."""
-        row = (await self._connection.execute(_alive().where(streams.c.id == stream))).first()
-        return _stream_of(row) if row else None
+        row = (await self._connection.execute(_BY_ID, {"stream": stream})).first()
+        return _with_run(row) if row else None
 
     async def by_key(self, key: StreamKey) -> Stream | None:
         """The stream that this key publishes to."""
         row = (await self._connection.execute(_BY_KEY, {"digest": key.digest})).first()
-        return _stream_of(row) if row else None
+        if row is None:
+            return None
+        return await self.get(row.id) if row.has_run else _stream_of(row, None)
 
     async def newest(self, limit: int, before: tuple[int, str] | None) -> Sequence[Stream]:
         """At most `limit` streams, newest first, those after the position (created_ms, id) of an earlier page."""
         query = _alive().order_by(streams.c.created_ms.desc(), streams.c.id.desc()).limit(limit)
         if before is not None:
             query = query.where(tuple_(streams.c.created_ms, streams.c.id) < before)
-        return [_stream_of(row) for row in await self._connection.execute(query)]
+        return [_with_run(row) for row in await self._connection.execute(query)]
 
     async def count(self) -> int:
         """How many streams there are."""
@@ -105,10 +107,20 @@ def _alive() -> Select[Any]:
     return query.where(streams.c.tenant_id == TENANT, streams.c.deleted_ms.is_(None))
 
 
-_BY_KEY = _alive().where(streams.c.key_digest == bindparam("digest"))
+_BY_ID = _alive().where(streams.c.id == bindparam("stream"))
+
+# Most who publish find nobody there: what is cheap to ask, first.
+_BY_KEY = select(
+    *(streams.c[name] for name in ("id", "name", "profile", "key_hint", "created_ms")),
+    exists().where(runs.c.stream_id == streams.c.id, runs.c.state == RunState.LIVE).label("has_run"),
+).where(streams.c.key_digest == bindparam("digest"), streams.c.tenant_id == TENANT, streams.c.deleted_ms.is_(None))
 
 
-def _stream_of(row: Row[Any]) -> Stream:
+def _with_run(row: Row[Any]) -> Stream:
+    return _stream_of(row, live_run_of(row) if row.live_id is not None else None)
+
+
+def _stream_of(row: Row[Any], live: LiveRun | None) -> Stream:
     given = json.loads(row.profile)
     return Stream(
         id=row.id,
@@ -117,5 +129,5 @@ def _stream_of(row: Row[Any]) -> Stream:
         profile_given=given,
         key_hint=row.key_hint,
         created_ms=row.created_ms,
-        live=live_run_of(row) if row.live_id is not None else None,
+        live=live,
     )
