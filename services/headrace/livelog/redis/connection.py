@@ -50,6 +50,7 @@ class Link:
             socket_connect_timeout=deadline_s,
             retry=Retry(NoBackoff(), 0),
             protocol=2,
+            driver_info=None,  # to look its own version up would cost it more than all that a run's end has to say
             **options,
         )
         link = cls(address, connection)
