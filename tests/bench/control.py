@@ -85,6 +85,7 @@ def allocations(postgres: Postgres, log: Server) -> dict[str, float]:
         "releases_per_s": said["released"] / seconds,
         "control_cpu_us": 1e6 * of_replicas / len(took_ms),
         "postgres_cpu_us": 1e6 * of_postgres / len(took_ms),
+        "load_cpu_us": 1e6 * said["cpu_s"][4] / len(took_ms),
         "redis_cpu_us": 1e6 * of_redis / len(took_ms),
         "raw_per_s": raw,
         "raw_ratio": per_s / raw,

@@ -3,13 +3,14 @@
 `publish TARGETS KEYS CLIENTS SECONDS PID,PID…` plays edges: CLIENTS publishers at once, each opens a session and has it
 allocated, and releases it `HOLD_S` later; prints one JSON object: how many allocations and releases there were in
 SECONDS, after everything had come round once, the milliseconds that each allocation took, and the CPU seconds of each
-of the processes. `report PORT PODS SECONDS PID` plays pods, each on a connection of its own with a report each second,
-and prints the CPU seconds of that process. `raw URL CLIENTS SECONDS` makes the same transactions as one allocation and
-its release with psycopg alone, and prints how many a second.
+of the processes and of its own. `report PORT PODS SECONDS PID` plays pods, each on a connection of its own with a
+report each second, and prints the part of a core that process PID used. `raw URL CLIENTS SECONDS` makes as many
+transactions as one allocation and its release with psycopg alone, and prints how many of those a second.
 """
 
 import asyncio
 import json
+import os
 import secrets
 import sys
 from collections import deque
@@ -46,7 +47,7 @@ class Publishers:
         self._replicas = [Replicas(target) for target in targets.split(",")]
         self._free = deque(range(keys))
         self._held: deque[tuple[float, SessionsClient, str, int]] = deque()
-        self._pids = pids
+        self._pids = [*pids, os.getpid()]
         self._counting = False
         self._took_ms: list[float] = []
         self._released = 0
