@@ -64,6 +64,32 @@ async def test_a_block_that_fails_changes_nothing(database: Database) -> None:
         assert await run(tx, "SELECT sum(value) FROM numbers") == [(0,)]
 
 
+async def test_what_is_said_last_is_committed_by_the_time_it_is_answered(database: Database) -> None:
+    async def write() -> None:
+        async with database.write() as tx:
+            await run(tx, "UPDATE numbers SET value = 1 WHERE name = 'a'")
+            done = await tx.streams._connection.execute_last(text("UPDATE numbers SET value = 2 WHERE name = 'b'"))
+            assert done.rowcount == 1
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        await write()
+    async with database.read() as tx:
+        assert await run(tx, "SELECT name, value FROM numbers ORDER BY name") == [("a", 1), ("b", 2)]
+
+
+async def test_nothing_may_follow_what_is_said_last(database: Database) -> None:
+    async def write() -> None:
+        async with database.write() as tx:
+            await tx.streams._connection.execute_last(text("SELECT 1"))
+            await run(tx, "UPDATE numbers SET value = 1")
+
+    with pytest.raises(AssertionError):
+        await write()
+    async with database.read() as tx:
+        assert await run(tx, "SELECT sum(value) FROM numbers") == [(0,)]
+
+
 async def test_nothing_stays_in_the_session(database: Database) -> None:
     for _ in range(10):  # psycopg by itself prepares what it saw five times
         async with database.write() as tx:

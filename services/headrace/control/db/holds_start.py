@@ -48,7 +48,7 @@ class Starts:
         self._whole = connection.dialect.name == "postgresql"
 
     async def start(self, stream: StreamId, session: Session, allocation: Allocation) -> bool:
-        """A new run, its first session, and what it reserves: whether the pod had the room.
+        """A new run, its first session, and what it reserves: whether the pod had the room. Nothing follows.
 
         Raises Conflict (through the transaction) where the stream has a run, or the session's id was used.
         """
@@ -78,7 +78,7 @@ class Starts:
     async def plan(self, allocation: Allocation, planned: Planned, now_ms: int) -> tuple[bool, bool]:
         """Store the plan of a live run that has none, and have its reservation cost as much, no more than it does.
 
-        Whether the plan is stored, and whether the reservation was there.
+        Whether the plan is stored, and whether the reservation was there. Nothing follows.
         """
         values = {
             "allocation": allocation.id,
