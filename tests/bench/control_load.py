@@ -24,7 +24,7 @@ import psycopg
 from headrace.core.broadcast import AudioSource, Refused, RunId, Source, StreamKey, VideoSource
 from headrace.runtime.aio.clock import monotonic_s, unix_ms
 from headrace.runtime.lifecycle import run_until_signalled
-from headrace.wire.channel import open_channel
+from headrace.wire.channel import KEEPALIVE_S, REPORTS_KEEPALIVE_S, open_channel
 from headrace.wire.control import FleetClient, PodKind, PodReport, ReleaseReason, SessionReport, SessionsClient
 from headrace.wire.replicas import Replicas
 from tests.bench.control_books import PODS_RUNS, TRANSCODER, TRANSCODERS_COST, key_of, pod_name, run_name
@@ -119,7 +119,8 @@ async def report(port: int, pods: int, seconds: float, pid: int) -> None:
         tasks = []
         for number in range(pods):
             # An address of its own for each: one channel is one connection.
-            channel = open_channel(f"ipv4:127.1.{number // 250}.{number % 250 + 1}:{port}")
+            keepalive_s = REPORTS_KEEPALIVE_S if is_transcoder(number) else KEEPALIVE_S
+            channel = open_channel(f"ipv4:127.1.{number // 250}.{number % 250 + 1}:{port}", keepalive_s)
             say = reports(said_by(number), number / pods)
             tasks.append(group.create_task(FleetClient(channel).report(say)))
         await asyncio.sleep(SETTLE_S)
@@ -136,7 +137,7 @@ async def report(port: int, pods: int, seconds: float, pid: int) -> None:
 def said_by(number: int) -> Callable[[int], PodReport]:
     """A transcoder with a few runs, or an edge with as many sessions: what it says for the n-th time."""
     name, target = pod_name(number), f"ipv4:127.0.0.1:{number}"
-    if number % 3 < TRANSCODER:
+    if is_transcoder(number):
         runs = tuple(RunId(run_name(number, run)) for run in range(PODS_RUNS))
         said = PodReport(name, target, "1.0", True, CAPACITY_PIXELS_S, TRANSCODERS_COST, runs, zone="z1")
         return lambda _: said
@@ -144,6 +145,11 @@ def said_by(number: int) -> Callable[[int], PodReport]:
     return lambda n: PodReport(
         name, "", "1.0", True, 0, 0, (), PodKind.EDGE, "z1", tuple(SessionReport(one, n % 40) for one in sessions)
     )
+
+
+def is_transcoder(number: int) -> bool:
+    """The others are edges."""
+    return number % 3 < TRANSCODER
 
 
 async def reports(say: Callable[[int], PodReport], after_s: float) -> AsyncIterator[PodReport]:

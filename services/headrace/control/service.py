@@ -22,7 +22,7 @@ from headrace.livelog.opened import OpenedLog
 from headrace.runtime.aio.clock import monotonic_s
 from headrace.runtime.probes import AsgiApp
 from headrace.runtime.telemetry.logs import logger
-from headrace.wire.channel import listen, make_server, serve
+from headrace.wire.channel import REPORTS_KEEPALIVE_S, listen, make_server, serve
 from headrace.wire.control import add_fleet, add_sessions
 
 __all__ = ["LEAST_KEY_CHARS", "ControlSettings", "Service", "build", "migrate"]
@@ -59,7 +59,7 @@ class Service:
             async with self._opened.running():
                 await self._database.check_schema()
                 await self._endings.forget_lost_runs()
-                server = make_server()
+                server = make_server(REPORTS_KEEPALIVE_S)
                 add_sessions(server, self._sessions)
                 add_fleet(server, self._fleet.serve)
                 target = listen(server, self._settings.control_target)

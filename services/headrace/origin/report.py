@@ -8,6 +8,7 @@ from collections.abc import Callable
 from importlib.metadata import version
 
 from headrace.origin.settings import OriginSettings
+from headrace.wire.channel import REPORTS_KEEPALIVE_S
 from headrace.wire.control import PodKind, PodReport
 from headrace.wire.replicas import Replicas
 from headrace.wire.reporting import Reporting
@@ -21,7 +22,7 @@ class Reporter:
         self._settings = settings
         self._ready = ready
         self._version = version("headrace")
-        self._replicas = Replicas(settings.control_target) if settings.control_target else None
+        self._replicas = Replicas(settings.control_target, REPORTS_KEEPALIVE_S) if settings.control_target else None
 
     async def run(self) -> None:
         """Report until cancelled, where there is anybody to be told."""

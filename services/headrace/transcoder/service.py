@@ -14,7 +14,7 @@ from headrace.transcoder.grpc_server import Ingest
 from headrace.transcoder.report import Reporter
 from headrace.transcoder.settings import TranscoderSettings
 from headrace.transcoder.supervisor import Supervisor
-from headrace.wire.channel import listen, make_server, serve
+from headrace.wire.channel import REPORTS_KEEPALIVE_S, listen, make_server, serve
 from headrace.wire.media import add_ingest
 from headrace.wire.replicas import Replicas
 
@@ -45,7 +45,7 @@ class Service:
         _log.info("listening for edges", extra={"target": target})
         async with (
             self._opened.running(),
-            Replicas(self._settings.control_target) as replicas,
+            Replicas(self._settings.control_target, REPORTS_KEEPALIVE_S) as replicas,
             asyncio.TaskGroup() as group,
         ):
             opened = self._opened

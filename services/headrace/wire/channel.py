@@ -1,7 +1,7 @@
 """gRPC channels and servers, and all of their options, in one place.
 
 Law: what a receiver does not read stays with the sender: at most a quarter of a megabyte lies in between for each call
-(gRPC's defaults hide four). A silent peer is found within `KEEPALIVE_S` + `SILENCE_S`. A target is `host:port` or
+(gRPC's defaults hide four). A silent peer is found within its keepalive + `SILENCE_S`. A target is `host:port` or
 `unix:/path`. Neighbours: `media` and `control` add their services to a server and open calls on a channel.
 """
 
@@ -20,11 +20,13 @@ MAX_MESSAGE_BYTES = 17 << 20
 LOOKAHEAD_BYTES = 256 << 10  # enough for 1 s at 2 Mbit/s, or a round trip of 50 ms at 40 Mbit/s
 KEEPALIVE_S = 1
 SILENCE_S = 3
+REPORTS_KEEPALIVE_S = (
+    10  # who only reports says something each second, and a ping of a thousand pods is a thousand wake-ups
+)
 
 _COMMON = (
     ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
     ("grpc.max_send_message_length", MAX_MESSAGE_BYTES),
-    ("grpc.keepalive_time_ms", KEEPALIVE_S * 1000),
     ("grpc.keepalive_timeout_ms", SILENCE_S * 1000),
     # What counts for a ping on its way, by default for a minute, whatever keepalive was told.
     ("grpc.http2.ping_timeout_ms", SILENCE_S * 1000),
@@ -58,14 +60,14 @@ _CLIENT = (
 )
 
 
-def open_channel(target: str) -> Channel:
+def open_channel(target: str, keepalive_s: int = KEEPALIVE_S) -> Channel:
     """A channel to `target`. It connects at the first call, and again when it must; `async with` closes it."""
-    return grpc.aio.insecure_channel(target, options=_CLIENT)
+    return grpc.aio.insecure_channel(target, options=(*_CLIENT, _keepalive(keepalive_s)))
 
 
-def make_server() -> Server:
+def make_server(keepalive_s: int = KEEPALIVE_S) -> Server:
     """A server without services or address."""
-    return grpc.aio.server(options=_SERVER)
+    return grpc.aio.server(options=(*_SERVER, _keepalive(keepalive_s)))
 
 
 def listen(server: Server, target: str) -> str:
@@ -80,6 +82,10 @@ def listen(server: Server, target: str) -> str:
     if port == 0:
         raise CannotListen(f"cannot listen for gRPC on {target}")
     return target if target.startswith("unix:") else f"{target.rpartition(':')[0]}:{port}"
+
+
+def _keepalive(seconds: int) -> tuple[str, int]:
+    return "grpc.keepalive_time_ms", seconds * 1000
 
 
 async def serve(server: Server, grace_s: float = 1.0) -> None:

@@ -17,7 +17,7 @@ from headrace.core.broadcast.refusals import Reason
 from headrace.runtime.aio.clock import monotonic_s
 from headrace.runtime.telemetry.logs import RateLimited, logger
 from headrace.wire import calls
-from headrace.wire.channel import open_channel
+from headrace.wire.channel import KEEPALIVE_S, open_channel
 from headrace.wire.errors import BadTarget, CallLost, Unanswered
 
 RESOLVE_EVERY_S = 3.0
@@ -34,18 +34,19 @@ _unresolved = RateLimited(logger(__name__), "the name of control's replicas cann
 class Replica:
     """One replica at a gRPC target. `with replica:` while its channel is used."""
 
-    def __init__(self, target: str) -> None:
+    def __init__(self, target: str, keepalive_s: int = KEEPALIVE_S) -> None:
         self.target = target
         self.retired = False
         """Whether control's name does not lead here any more."""
         self.users = 0
+        self._keepalive_s = keepalive_s
         self._channel: Channel | None = None
 
     @property
     def channel(self) -> Channel:
         """Opened at the first use."""
         if self._channel is None:
-            self._channel = open_channel(self.target)
+            self._channel = open_channel(self.target, self._keepalive_s)
         return self._channel
 
     @property
@@ -70,11 +71,13 @@ class Replica:
 class Replicas:
     """Those that `targets` lead to: separated by commas, each `host:port` or `unix:/path`.
 
-    A host that is a name may have several addresses: `run` follows it. `async with` closes the channels.
+    A host that is a name may have several addresses: `run` follows it. `async with` closes the channels. One that
+    stands still is found within `keepalive_s` and a little.
     """
 
-    def __init__(self, targets: str) -> None:
+    def __init__(self, targets: str, keepalive_s: int = KEEPALIVE_S) -> None:
         """Raises BadTarget."""
+        self._keepalive_s = keepalive_s
         self._order: list[Replica] = []  # the first is asked first
         self._retired: list[Replica] = []
         self._names: list[tuple[str, int]] = []
@@ -172,7 +175,7 @@ class Replicas:
         for target in wanted:
             if target not in known:
                 # Anywhere, so that not all pods ask the same one.
-                self._order.insert(random.randint(0, len(self._order)), Replica(target))
+                self._order.insert(random.randint(0, len(self._order)), Replica(target, self._keepalive_s))
 
 
 def _parsed(target: str) -> str | tuple[str, int]:
