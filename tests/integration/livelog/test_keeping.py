@@ -112,6 +112,27 @@ async def test_an_ended_run_is_kept_for_those_who_still_watch_it(server: Server)
         assert left_s(server, KEYS.h) <= ENDED_RUN_S
 
 
+async def test_the_writer_of_a_run_that_has_ended_gives_its_connection_back_soon(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("headrace.livelog.redis.log.SWEEP_S", 0.05)
+    monkeypatch.setattr("headrace.livelog.redis.log.UNUSED_ENDED_RUN_S", 0.1)
+    server.empty()
+
+    def takers() -> int:
+        return sum(line.count("cmd=fcall") for line in server.ask("CLIENT", "LIST").decode().splitlines())
+
+    async with opened(server.url) as log:
+        ended, going_on = await a_run(log), Writer(log, run=RunId("another"))
+        await going_on.open()
+        await ended.append(End(0))
+        before = takers()
+        for _ in range(25):  # ten times as long as it should take
+            await asyncio.sleep(0.1)
+        assert takers() == before - 1
+        await going_on.append(part_at("720p", 0, 0))
+
+
 async def test_nothing_of_a_run_is_kept_for_ever(server: Server) -> None:
     server.empty()
     async with opened(server.url) as log:

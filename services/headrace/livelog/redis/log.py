@@ -22,8 +22,9 @@ from headrace.runtime.telemetry.logs import logger
 
 GET_S = 2.0
 CURRENT_S = 1.0  # other cells' answers wait for as long
-SWEEP_S = 5.0
+SWEEP_S = 2.0
 UNUSED_RUN_S = 60.0  # a run that nobody writes for this long gives its connection back
+UNUSED_ENDED_RUN_S = 2.0  # the same of one that has ended: control ends hundreds a second
 FORGOTTEN_RUN_S = 600.0
 
 _log = logger(__name__)
@@ -133,7 +134,7 @@ class RedisLog:
         now_s = monotonic_s()
         self._servers.pool.sweep(now_s - IDLE_S)
         for run, writer in tuple(self._writers.items()):
-            if writer.used_s <= now_s - UNUSED_RUN_S:
+            if writer.used_s <= now_s - (UNUSED_ENDED_RUN_S if writer.ended else UNUSED_RUN_S):
                 writer.leave()
             if writer.used_s <= now_s - FORGOTTEN_RUN_S:
                 del self._writers[run]

@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import Sequence
 from typing import Any
 
-from headrace.core.broadcast import Claim, Gap, Init, Part, RunId
+from headrace.core.broadcast import Claim, End, Gap, Init, Part, RunId
 from headrace.livelog import metrics
 from headrace.livelog.base import Append, Cursor, Staged, StaleLog, Taken, Unreachable
 from headrace.livelog.places import after, may_be_first, place_of
@@ -39,6 +39,8 @@ class RunWriter:
     def __init__(self, run: RunId, topology: Topology, r: int) -> None:
         self.run = run
         self.used_s = monotonic_s()
+        self.ended = False
+        """Whether the run has its end, as far as is known here."""
         self._keys = keys_of(run)
         self._slot = slot_of(self._keys.h)
         self._topology = topology
@@ -99,6 +101,7 @@ class RunWriter:
                 self._stored(link, next(replies))
             answer = self._accepted(link, next(replies))
             self._written.stage(each, answer[2].decode(), entry)
+            self.ended = isinstance(entry, End)
         return Staged(int(answer[1]), answer[2].decode())
 
     async def wait(self) -> bool:
@@ -207,6 +210,7 @@ class RunWriter:
         """A function's answer, if it says OK. Raises what else it means."""
         self._stored(link, answer)
         if answer[0] != b"OK":
+            self.ended = answer[0] == b"ENDED"
             refuse(self.run, answer)
         return answer
 
