@@ -4,7 +4,8 @@ Law: the log first, the database second, both idempotent; so a crash in between 
 ends again. A run is taken under a session number that nobody had, so whoever still writes it is fenced; the number is
 raised from the one that was seen, so of two replicas that take the same run, or of a replica and a returning publisher
 one goes ahead and the other looks again. A planned run that has no log yet gets one that holds its end alone: a
-transcoder on its way would bring the run to life for ever.
+transcoder on its way would bring the run to life for ever. A run whose log is away is abandoned: its stream goes on in
+a new one, and its end comes when the log does.
 Neighbours: `decisions.ending` says when, `leases` who is there, `continuation` takes runs for publishers that return,
 `sessions` and `registry` end runs at once where they must.
 """
@@ -23,7 +24,7 @@ from headrace.control.leases import Leases
 from headrace.control.model import LiveRun, SessionState
 from headrace.control.settings import ControlSettings
 from headrace.core.broadcast import Claim, End, Epoch, RunId
-from headrace.livelog.base import Append, Entries, Fenced, LogError, NoRun, RunEnded, Taken
+from headrace.livelog.base import Append, Entries, Fenced, LogError, NoRun, RunEnded, Taken, Unreachable
 from headrace.runtime.aio.clock import unix_ms
 from headrace.runtime.aio.tasks import task_group
 from headrace.runtime.telemetry.logs import RateLimited, logger
@@ -162,13 +163,22 @@ class Endings:
     async def _end_over(self, run: LiveRun) -> None:
         """What the log or the database refuses is left for the next round."""
         try:
-            if run.stream_deleted or await self._gave_up(run):
-                await self.end(run.id, run.last_session)
-        except LogError as error:
-            metrics.END_FAILURES.inc()
-            _end_failed({"run": run.id, "error": str(error)})
+            try:
+                if run.stream_deleted or await self._gave_up(run):
+                    await self.end(run.id, run.last_session)
+            except LogError as error:
+                metrics.END_FAILURES.inc()
+                _end_failed({"run": run.id, "error": str(error)})
+                if isinstance(error, Unreachable):
+                    await self._abandon(run.id)
         except DatabaseError as error:
             _sweep_failed({"error": str(error)})
+
+    async def _abandon(self, run: RunId) -> None:
+        """Its publisher need not wait for a log that is away: the next one starts a run in a log that answers."""
+        async with self._database.write() as tx:
+            if await tx.runs.abandon(run, unix_ms()):
+                await tx.holds.release_run(run)
 
     async def _gave_up(self, run: LiveRun) -> bool:
         """Whether a lost publisher can come back no more: his edge may have named him again since we looked."""

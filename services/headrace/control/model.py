@@ -11,9 +11,10 @@ from headrace.core.broadcast import Profile, RunId, StreamId
 
 
 class RunState(StrEnum):
-    """A run in the database."""
+    """A run in the database. `ABANDONED`: it is over, and its log, which does not answer, has no end yet."""
 
     LIVE = "live"
+    ABANDONED = "abandoned"
     ENDED = "ended"
 
 

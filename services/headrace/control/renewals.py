@@ -78,7 +78,7 @@ class Renewals:
                 self._strangers.add(one.session_id)
             _log.warning("a session goes on whose stream nobody knows", extra={"stream": one.stream, "run": one.run})
             return Verdict(one.session_id, held=True)
-        if state is RunState.ENDED:
+        if state in (RunState.ABANDONED, RunState.ENDED):
             return _lost(one.session_id, Reason.UNAVAILABLE, "The broadcast was ended: please publish again.")
         if stream.live is not None and not await self._gives_way(stream.live, one):
             return _taken(one.session_id)

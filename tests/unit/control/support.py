@@ -73,13 +73,14 @@ class RunLog:
 
 
 class FakeLog:
-    """The part of a live log that control uses, in memory. `broken`: every call fails."""
+    """The part of a live log that control uses, in memory. `broken`: every call fails, with `failure`."""
 
     def __init__(self, *, in_process: bool = False) -> None:
         self.in_process = in_process
         self.runs: dict[RunId, RunLog] = {}
         self.newest: dict[StreamId, RunId] = {}
         self.broken = False
+        self.failure = LogError("broken")
 
     def open(self, run: RunId, claim: Claim, *starts: int) -> None:
         """A transcoder writes `run`: one rung for each next part's start, ticks."""
@@ -124,7 +125,7 @@ class FakeLog:
 
     async def set_current(self, stream: StreamId, run: RunId) -> None:
         if self.broken:
-            raise LogError("broken")
+            raise self.failure
         self.newest[stream] = run
 
     async def current(self, stream: StreamId) -> RunId | None:
@@ -138,7 +139,7 @@ class FakeLog:
 
     def _run(self, run: RunId) -> RunLog:
         if self.broken:
-            raise LogError("broken")
+            raise self.failure
         if run not in self.runs:
             raise NoRun
         return self.runs[run]

@@ -9,8 +9,8 @@ import pytest
 
 from headrace.control import cells, endings
 from headrace.control.model import Active
-from headrace.core.broadcast import Claim, End, Epoch, Hold, RunId, StreamId
-from headrace.livelog.base import Fenced, LogError, RunEnded, Taken
+from headrace.core.broadcast import Claim, End, Epoch, Hold, Refused, RunId, StreamId
+from headrace.livelog.base import Fenced, LogError, RunEnded, Taken, Unreachable
 from headrace.runtime.aio.clock import unix_ms
 from headrace.runtime.aio.tasks import beside
 from headrace.wire.control import Allocated, HeldSession, ReleaseReason
@@ -231,6 +231,33 @@ async def test_an_end_that_the_log_refused_is_tried_again(parts: Control, monkey
     await parts.endings.sweep()
     assert await parts.state(stream) == "idle"
     assert parts.log.end_of(run) == End(900)
+
+
+async def test_a_stream_goes_on_without_a_log_that_is_away_and_the_old_run_ends_when_it_is_back(
+    parts: Control, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stream, key = await parts.stream()
+    old = await on_air(parts, key, 900, anchor_ms=1)
+    await parts.sessions.release(old.session_id, ReleaseReason.LOST, flushed=True)
+    parts.log.broken, parts.log.failure = True, Unreachable("away")
+    with pytest.raises(Refused):
+        await publish(parts, key)
+    after(16, monkeypatch)
+    await parts.endings.sweep()
+    assert await parts.state(stream) == "idle"
+    new = await publish(parts, key)
+    assert (new.run != old.run, new.session) == (True, 1)
+    await parts.endings.sweep()  # still away
+    parts.log.broken = False
+    await parts.endings.sweep()
+    assert parts.log.end_of(old.run) == End(900)
+    assert await parts.state(stream) == "live"
+    ended = len(parts.log.runs[old.run].staged)
+    await parts.endings.sweep()
+    assert len(parts.log.runs[old.run].staged) == ended
+    held = HeldSession(old.session_id, stream, old.run, 1, PEER)
+    [verdict] = await parts.sessions.renew("edge-1", [held])
+    assert not verdict.held
 
 
 async def test_a_fence_above_the_databases_numbers_is_passed(parts: Control) -> None:

@@ -25,6 +25,7 @@ _ids = (
     select(runs.c.id)
     .join(streams)
     .where(runs.c.state == RunState.LIVE, or_(runs.c.plan.is_(None), streams.c.deleted_ms.is_not(None), ~_published))
+    .union_all(select(runs.c.id).where(runs.c.state == RunState.ABANDONED))
     .cte("ids")
     .prefix_with("MATERIALIZED", dialect="postgresql")
 )
@@ -47,7 +48,7 @@ class Runs:
         return [live_run_of(row) for row in await self._connection.execute(query)]
 
     async def unattended(self) -> Sequence[LiveRun]:
-        """Those that nobody publishes, whose source is not described yet, or whose stream is deleted."""
+        """Those that nobody publishes, whose source is not described yet, or whose stream is deleted; the abandoned."""
         return [live_run_of(row) for row in await self._connection.execute(_UNATTENDED)]
 
     async def active(self) -> Sequence[Active]:
@@ -179,6 +180,17 @@ class Runs:
         """What these runs cost, pixels/s, as far as they are planned."""
         query = select(runs.c.id, runs.c.cost).where(runs.c.id.in_(ids), runs.c.cost.is_not(None))
         return {row.id: row.cost for row in await self._connection.execute(query)}
+
+    async def abandon(self, run: RunId, now_ms: int) -> bool:
+        """Whether nobody publishes the run, and its stream goes on without it now; its end is still to come."""
+        done = await self._connection.execute(
+            update(runs)
+            .where(runs.c.id == run, runs.c.state == RunState.LIVE, ~_published)
+            .values(state=RunState.ABANDONED, last_session=runs.c.last_session + 1)
+        )
+        if done.rowcount == 1:
+            await self.end_sessions(run, now_ms)
+        return done.rowcount == 1
 
     async def end_sessions(self, run: RunId, now_ms: int) -> None:
         """The run has ended: so have those of its sessions that were open."""

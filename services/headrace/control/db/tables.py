@@ -51,6 +51,12 @@ runs = Table(
         sqlite_where=text("state = 'live'"),
         postgresql_where=text("state = 'live'"),
     ),
+    Index(
+        "runs_abandoned",
+        "id",
+        sqlite_where=text("state = 'abandoned'"),
+        postgresql_where=text("state = 'abandoned'"),
+    ),
 )
 
 sessions = Table(

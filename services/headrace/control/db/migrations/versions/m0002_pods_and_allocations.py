@@ -38,6 +38,8 @@ def upgrade() -> None:
         sa.Column("state", sa.String(16), nullable=False),
         sa.Column("held_ms", sa.BigInteger, nullable=False),
     )
+    abandoned = sa.text("state = 'abandoned'")
+    op.create_index("runs_abandoned", "runs", ["id"], sqlite_where=abandoned, postgresql_where=abandoned)
     op.create_index("allocations_by_run", "allocations", ["run_id", "pod"], unique=True)
     op.create_index("allocations_by_session", "allocations", ["session_id"])
     op.create_index("allocations_by_pod", "allocations", ["pod"])
