@@ -6,6 +6,7 @@ import signal
 import sys
 import tempfile
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -71,7 +72,7 @@ def test_what_it_says_can_be_used_and_ctrl_c_leaves_nothing_behind(folder: Path,
         command = shlex.split(re.findall(r"(ffmpeg .*)", said)[0])
         with Process([*command[:1], "-nostdin", "-loglevel", "warning", *command[1:]]):
             for url in watched:
-                eventually("the demo", lambda url=url: viewer.exists(url), 30)  # type: ignore[misc]
+                eventually("the demo", partial(viewer.exists, url), 30)
             assert viewer.multivariant(console + urlsplit(watched[0]).path[1:]).variants
             assert len(living(folder)) > 11
             process.interrupt()

@@ -82,8 +82,7 @@ async def test_of_many_publishers_at_once_exactly_one_is_accepted(parts: Control
     async with asyncio.TaskGroup() as group:
         for _ in range(8):
             group.create_task(attempt())
-    assert len(accepted) == 1
-    assert refused == [Reason.BUSY] * 7
+    assert (len(accepted), refused) == (1, [Reason.BUSY] * 7)
 
 
 async def test_of_many_returns_to_a_lost_run_exactly_one_is_accepted(parts: Control) -> None:
