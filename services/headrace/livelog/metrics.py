@@ -21,4 +21,3 @@ APPEND_S = Histogram(
 DROPPED_PUSHES = Counter(
     "headrace_log_dropped_pushes_total", "Entries dropped before a slow follower took them: it read them from the log"
 )
-UNKNOWN_ENTRIES = Counter("headrace_log_unknown_entries_total", "Entries read that this version does not know")

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import Any, NoReturn
 
 from headrace.core.broadcast import End, Entry, Epoch, RunId
-from headrace.livelog import metrics
 from headrace.livelog.base import (
     Fenced,
     LogFull,
@@ -87,14 +86,11 @@ def published(entries: Sequence[Any]) -> tuple[Published, ...]:
 
 
 def entry_of(data: bytes) -> Entry | None:
-    """The entry; None, and counted, where this version does not know it."""
+    """The entry; None where this version does not know it, or cannot read it: who takes it counts it."""
     try:
-        entry = entry_from_bytes(data)
+        return entry_from_bytes(data)
     except WireError:
-        entry = None
-    if entry is None:
-        metrics.UNKNOWN_ENTRIES.inc()
-    return entry
+        return None
 
 
 def _head(fields: Mapping[bytes, bytes]) -> tuple[Entry, ...]:
