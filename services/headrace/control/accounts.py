@@ -72,8 +72,11 @@ class Accounts:
                     await self._fleet.news.wait()
 
     async def register(self) -> None:
-        """Write the rows of transcoders that are new or changed. Raises DatabaseError."""
-        if not self._fleet.unwritten:
+        """Write the rows of transcoders that are new or changed; they are written when it returns, whoever does it.
+
+        Raises DatabaseError.
+        """
+        if not self._fleet.unwritten and not self._registering.locked():
             return
         async with self._registering:
             pods = sorted(self._fleet.unwritten)

@@ -1,6 +1,7 @@
 """The books: what is held on transcoders, and who gives it back."""
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
@@ -8,10 +9,11 @@ import pytest
 from headrace.control import accounts
 from headrace.control.accounts import DESCRIBE_MS, DIAL_MS
 from headrace.control.db import DatabaseError
+from headrace.control.db.pods import Pods
 from headrace.control.decisions.placement import cost_of
 from headrace.control.fleet import FORGET_S
 from headrace.control.keys import new_session_id
-from headrace.control.model import Allocation, HoldState
+from headrace.control.model import Allocation, HoldState, Pod
 from headrace.core.broadcast import Profile, Refused, RunId, make_plan
 from headrace.core.broadcast.refusals import Reason
 from headrace.runtime.aio.clock import unix_ms
@@ -51,6 +53,27 @@ async def test_a_publish_reserves_the_most_and_is_corrected_to_what_it_costs(par
     for _ in range(2):
         await parts.sessions.allocate(opened.session_id, SOURCE, unix_ms())
         assert held(place) == {"t1": COST}
+
+
+async def test_who_needs_a_new_transcoders_row_waits_until_it_is_written(
+    parts: Control, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written = Pods.write
+    writing, may_write = asyncio.Event(), asyncio.Event()
+
+    async def slow(self: Pods, changed: Sequence[Pod]) -> None:
+        writing.set()
+        await may_write.wait()
+        await written(self, changed)
+
+    monkeypatch.setattr(Pods, "write", slow)
+    async with asyncio.timeout(5), asyncio.TaskGroup() as group:
+        group.create_task(parts.accounts.register())
+        await writing.wait()
+        second = group.create_task(parts.accounts.register())
+        done, _ = await asyncio.wait({second}, timeout=0.1)
+        assert not done
+        may_write.set()
 
 
 async def test_what_nobody_was_told_of_is_free_when_its_session_goes(parts: Control, place: Place) -> None:
