@@ -17,6 +17,7 @@ from headrace.livelog.settings import LogSettings
 from headrace.origin.settings import OriginSettings
 from headrace.runtime.config import PREFIX, Settings
 from headrace.runtime.process import HttpSettings
+from headrace.runtime.telemetry.settings import TelemetrySettings
 from headrace.transcoder.settings import TranscoderSettings
 from tests.support.house import REPO
 
@@ -47,6 +48,7 @@ SECTIONS = (
         "Read by `python -m headrace.edge`, `.transcoder`, `.origin`, `.control`; `headrace up` has options instead.",
         HttpSettings,
     ),
+    Section("Telemetry", "Read by every service, and by `headrace up`.", TelemetrySettings),
     Section("The live log", "Read by transcoder, origin and control.", LogSettings),
     Section("Edge", "`python -m headrace.edge`", EdgeSettings),
     Section("Transcoder", "`python -m headrace.transcoder`", TranscoderSettings),
