@@ -5,7 +5,12 @@ that could not go on in the same run ends it.
 Neighbours: `sessions` asks, `placing` finds another transcoder where the reserved one cannot have it.
 """
 
-from headrace.control.db import Conflict, DatabaseError, Transaction
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from headrace.control.batches import Batches
+from headrace.control.db import Conflict, DatabaseError
+from headrace.control.db.holds_start import Settle
 from headrace.control.decisions.joining import same_for_decoders
 from headrace.control.decisions.placement import Candidate, cost_of
 from headrace.control.endings import Endings
@@ -13,8 +18,9 @@ from headrace.control.fleet import Fleet
 from headrace.control.keys import new_session_id
 from headrace.control.model import Allocation, Asked, HoldState, Planned, SessionState
 from headrace.control.placing import Placing
+from headrace.control.settings import ControlSettings
 from headrace.control.turns import Turns
-from headrace.core.broadcast import Plan, Refused, Source, make_plan
+from headrace.core.broadcast import Plan, Refused, RunId, Source, make_plan
 from headrace.core.broadcast.refusals import Reason
 from headrace.livelog.base import Entries, LogError
 from headrace.runtime.aio.clock import unix_ms
@@ -28,15 +34,52 @@ class NoRoom(Exception):
     """What was reserved cannot grow to what is needed."""
 
 
-class Allocating:
-    """Answers Allocate."""
+@dataclass(frozen=True, slots=True)
+class Described:
+    """A session's source; `anchor_ms` is Unix time at timeline 0."""
 
-    def __init__(self, database: Turns, log: Entries, fleet: Fleet, placing: Placing, endings: Endings) -> None:
+    session_id: str
+    source: Source
+    anchor_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Planning:
+    """What became of it: the session as it was, if there is one, and what was planned now, where it had no plan."""
+
+    asked: Asked | None
+    known: Planned | None = None
+    stored: bool = False
+    settled: bool = False  # the reservation costs what the plan costs, and somebody is told where it is
+
+    @property
+    def again(self) -> bool:
+        """Whether somebody else planned the run, or ended it."""
+        return self.known is not None and not self.stored
+
+
+class Allocating:
+    """Answers Allocate, while `run` runs."""
+
+    def __init__(
+        self,
+        settings: ControlSettings,
+        database: Turns,
+        log: Entries,
+        fleet: Fleet,
+        placing: Placing,
+        endings: Endings,
+    ) -> None:
         self._database = database
         self._log = log
         self._fleet = fleet
         self._placing = placing
         self._endings = endings
+        self._plans = Batches(self._plan, settings.queue_length, settings.queue_wait_s)
+
+    async def run(self) -> None:
+        """Until cancelled."""
+        await self._plans.run()
 
     async def allocate(self, session_id: str, source: Source, anchor_ms: int) -> Allocated:
         """Raises Refused: unavailable, bad_source, no_capacity."""
@@ -44,28 +87,38 @@ class Allocating:
             raise Refused(Reason.BAD_SOURCE, "The video's size and frame rate must be known.")
         try:
             for _ in range(LOOKS):
-                async with self._database.write() as tx:
-                    asked = _still_there(await tx.starts.asked(session_id))
-                    known = settled = None
-                    if asked.plan is None:
-                        known = _planned(make_plan(asked.profile, source), source, anchor_ms)
-                        settled = await self._plan(tx, asked, known)
-                if known is not None and settled is None:
-                    continue  # it ended, or somebody else planned it
-                allocated = await self._answered(asked, known, source, settled=bool(settled))
+                planning = await self._plans.ask(Described(session_id, source, anchor_ms))
+                asked = _still_there(planning.asked)
+                if planning.again:
+                    continue
+                allocated = await self._answered(asked, planning.known, source, settled=planning.settled)
                 await self._log.set_current(asked.run.stream, asked.run.id)
                 return allocated
         except (DatabaseError, LogError) as error:
             raise Refused(Reason.UNAVAILABLE, "The service is not available, try again in a moment.") from error
         raise Refused(Reason.UNAVAILABLE, "The service is not available, try again in a moment.")
 
-    async def _plan(self, tx: Transaction, asked: Asked, known: Planned) -> bool | None:
-        """Whether the reservation is settled with the plan; None: the plan is not stored."""
-        usable = self._usable(asked)
-        if usable is not None and usable.state is HoldState.RESERVED and known.cost <= usable.cost:
-            planned, settled = await tx.starts.plan(usable, known, unix_ms())
-            return settled if planned else None
-        return False if await tx.runs.set_plan(asked.run.id, known) else None
+    async def _plan(self, described: Sequence[Described]) -> Sequence[Planning]:
+        """Make the plans that are missing, and settle what was reserved. Raises DatabaseError."""
+        known: dict[RunId, Planned] = {}
+        stored: dict[RunId, bool] = {}
+        async with self._database.write() as tx:
+            found = await tx.starts.asked([one.session_id for one in described])
+            settles: list[Settle] = []
+            for one in described:
+                asked = found.get(one.session_id)
+                if asked is None or asked.plan is not None or not _goes_on_air(asked) or asked.run.id in known:
+                    continue
+                planned = _planned(make_plan(asked.profile, one.source), one)
+                known[asked.run.id] = planned
+                usable = self._usable(asked)
+                if usable is not None and usable.state is HoldState.RESERVED and planned.cost <= usable.cost:
+                    settles.append(Settle(usable, planned))
+                elif await tx.runs.set_plan(asked.run.id, planned):
+                    stored[asked.run.id] = False
+            if settles:
+                stored |= await tx.starts.settle(settles, unix_ms())
+        return [_planning(found.get(one.session_id), known, stored) for one in described]
 
     async def _answered(self, asked: Asked, known: Planned | None, source: Source, *, settled: bool) -> Allocated:
         stored = asked.plan if known is None else known.plan
@@ -124,6 +177,17 @@ class Allocating:
         return await self._placing.place(cost, zone, take, shrink=False)
 
 
+def _planning(asked: Asked | None, known: Mapping[RunId, Planned], stored: Mapping[RunId, bool]) -> Planning:
+    run = None if asked is None else asked.run.id
+    if run is None or run not in known:
+        return Planning(asked)
+    return Planning(asked, known[run], run in stored, stored.get(run, False))
+
+
+def _goes_on_air(asked: Asked) -> bool:
+    return asked.run.session.state is SessionState.ACTIVE and not asked.run.stream_deleted
+
+
 def _still_there(asked: Asked | None) -> Asked:
     if asked is None or asked.run.session.state is not SessionState.ACTIVE:
         raise Refused(Reason.UNAVAILABLE, "This session is over.")
@@ -132,8 +196,9 @@ def _still_there(asked: Asked | None) -> Asked:
     return asked
 
 
-def _planned(plan: Plan, source: Source, anchor_ms: int) -> Planned:
-    return Planned(plan_to_bytes(plan), source_to_bytes(source), anchor_ms, cost_of(plan, source))
+def _planned(plan: Plan, described: Described) -> Planned:
+    source = described.source
+    return Planned(plan_to_bytes(plan), source_to_bytes(source), described.anchor_ms, cost_of(plan, source))
 
 
 def _goes_on(asked: Asked, source: Source) -> bool:

@@ -7,11 +7,14 @@ Neighbours: `decisions.publishing` has the rules, `placing` the transcoders, `co
 """
 
 import asyncio
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
 
+from headrace.control.batches import Batches
 from headrace.control.cells import CellChoice, NoCell
 from headrace.control.continuation import Continuation, opened
-from headrace.control.db import Conflict, DatabaseError, Transaction
+from headrace.control.db import Conflict, DatabaseError
+from headrace.control.db.holds_start import Start
 from headrace.control.decisions.placement import Candidate, most_of
 from headrace.control.decisions.publishing import Answer, Before, answer_publish
 from headrace.control.endings import Endings
@@ -22,7 +25,7 @@ from headrace.control.model import Allocation, Gone, HoldState, LiveRun, Session
 from headrace.control.placing import Placing
 from headrace.control.settings import ControlSettings
 from headrace.control.turns import Turns
-from headrace.core.broadcast import Refused, StreamKey
+from headrace.core.broadcast import Refused, RunId, StreamId, StreamKey
 from headrace.core.broadcast.refusals import Reason
 from headrace.livelog.base import LogError
 from headrace.runtime.aio.clock import monotonic_s, unix_ms
@@ -54,8 +57,28 @@ class Asker:
     cell: str
 
 
+@dataclass(frozen=True, slots=True)
+class Presented:
+    """A key, and who presents it."""
+
+    key: StreamKey
+    asker: Asker
+
+
+@dataclass(frozen=True, slots=True)
+class Looked:
+    """The key's stream, if there is one, and the session that was opened at once.
+
+    `again`: somebody else asked for the same stream in the same breath.
+    """
+
+    stream: Stream | None
+    opened: OpenedSession | None = None
+    again: bool = False
+
+
 class Opening:
-    """Answers OpenSession."""
+    """Answers OpenSession, while `run` runs."""
 
     def __init__(
         self,
@@ -77,6 +100,11 @@ class Opening:
         self._endings = endings
         self._cells = cells
         self._continuation = Continuation(settings.lease_s, turns, fleet, placing, endings)
+        self._looks = Batches(self._look, settings.queue_length, settings.queue_wait_s)
+
+    async def run(self) -> None:
+        """Until cancelled."""
+        await self._looks.run()
 
     async def open(self, key: StreamKey, edge: str, peer: str, session_id: str) -> OpenedSession:
         """Accept a publish. Raises Refused: bad_key, busy, no_capacity, unavailable."""
@@ -85,21 +113,23 @@ class Opening:
             asker = Asker(edge, peer, session_id, await self._cells.choose())
         except NoCell as error:
             raise Refused(Reason.UNAVAILABLE, "The service is not available, try again in a moment.") from error
+        presented = Presented(key, asker)
         conflicts = 0
         while True:
             try:
-                start = None
-                async with self._turns.write() as tx:
-                    stream = await tx.streams.by_key(key)
-                    if stream is not None and stream.live is None:
-                        start = await self._start_at_once(tx, stream, asker)
+                if conflicts:  # what stands in its way is not to stand in others'
+                    [looked] = await self._look([presented])
+                else:
+                    looked = await self._looks.ask(presented)
+                stream = looked.stream
                 if stream is None:
                     raise Refused(Reason.BAD_KEY, "This stream key is not valid.")
-                if start is not None:
-                    return start
-                if stream.live is not None and stream.live.session.id == session_id:
-                    return await self._again(stream, stream.live)
-                accepted = await self._answered(stream, asker, waited_enough=monotonic_s() >= deadline_s)
+                if looked.opened is not None or looked.again:
+                    accepted = looked.opened
+                elif stream.live is not None and stream.live.session.id == session_id:
+                    accepted = await self._again(stream, stream.live)
+                else:
+                    accepted = await self._answered(stream, asker, waited_enough=monotonic_s() >= deadline_s)
             except (DatabaseError, LogError) as error:
                 conflicts += isinstance(error, Conflict)
                 if isinstance(error, Conflict) and conflicts < MAX_CONFLICTS:
@@ -107,6 +137,47 @@ class Opening:
                 raise Refused(Reason.UNAVAILABLE, "The service is not available, try again in a moment.") from error
             if accepted is not None:
                 return accepted
+
+    async def _look(self, asked: Sequence[Presented]) -> Sequence[Looked]:
+        """Find the streams, and begin a run for each that has none, on the transcoder that seems best: not where there
+        is none or it has no room. Raises DatabaseError.
+        """
+        starts: dict[StreamId, tuple[Start, Candidate]] = {}
+        began: set[RunId] = set()
+        try:
+            async with self._turns.write() as tx:
+                streams = await tx.streams.by_keys([one.key for one in asked])
+                for one, stream in zip(asked, streams, strict=True):
+                    if stream is None or stream.live is not None or stream.id in starts:
+                        continue
+                    at = self._placing.guess(most_of(stream.profile), self._fleet.zone(one.asker.edge))
+                    if at is not None:
+                        session = _first(one.asker)
+                        starts[stream.id] = Start(stream.id, session, _reserved(session, *at)), at[0]
+                        self._placing.took(*at)
+                if starts:
+                    began = await tx.starts.start([start for start, _ in starts.values()])
+        finally:
+            for start, candidate in starts.values():
+                if start.session.run not in began:
+                    self._placing.took(candidate, -start.allocation.cost)
+        return [self._looked(one, stream, starts, began) for one, stream in zip(asked, streams, strict=True)]
+
+    def _looked(
+        self,
+        asked: Presented,
+        stream: Stream | None,
+        starts: Mapping[StreamId, tuple[Start, Candidate]],
+        began: Container[RunId],
+    ) -> Looked:
+        if stream is None or stream.id not in starts:
+            return Looked(stream)
+        session = starts[stream.id][0].session
+        if session.id != asked.asker.session_id:
+            return Looked(stream, again=True)
+        if session.run not in began:
+            return Looked(stream)
+        return Looked(stream, opened(stream, _new(stream, session), session, None, self._lease_s))
 
     async def _again(self, stream: Stream, run: LiveRun) -> OpenedSession:
         if run.session.state is not SessionState.ACTIVE:
@@ -140,24 +211,13 @@ class Opening:
             await self._endings.end(run.id, run.last_session)
         return None
 
-    async def _start_at_once(self, tx: Transaction, stream: Stream, asker: Asker) -> OpenedSession | None:
-        """A new run on the transcoder that seems best; None: nothing is done, there is none or it has no room."""
-        at = self._placing.guess(most_of(stream.profile), self._fleet.zone(asker.edge))
-        if at is None:
-            return None
-        session = _first(asker)
-        if not await tx.starts.start(stream.id, session, _reserved(session, *at)):
-            return None
-        self._placing.took(*at)
-        return opened(stream, _new(stream, session), session, None, self._lease_s)
-
     async def _start(self, stream: Stream, asker: Asker) -> OpenedSession:
-        """The same, with patience."""
+        """A new run, as soon as a transcoder has room."""
         session = _first(asker)
 
         async def take(candidate: Candidate, cost: int) -> bool:
             async with self._turns.write() as tx:
-                return await tx.starts.start(stream.id, session, _reserved(session, candidate, cost))
+                return bool(await tx.starts.start([Start(stream.id, session, _reserved(session, candidate, cost))]))
 
         await self._placing.place(most_of(stream.profile), self._fleet.zone(asker.edge), take, shrink=True)
         return opened(stream, _new(stream, session), session, None, self._lease_s)

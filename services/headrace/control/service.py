@@ -65,7 +65,7 @@ class Service:
                 target = listen(server, self._settings.control_target)
                 _log.info("listening for edges and transcoders", extra={"target": target})
                 async with asyncio.TaskGroup() as group:
-                    works = (serve(server), self._endings.sweep_for_ever(), self._accounts.run())
+                    works = (serve(server), self._sessions.run(), self._endings.sweep_for_ever(), self._accounts.run())
                     tasks = [group.create_task(work) for work in works]
                     await self._stopping.wait()
                     for task in tasks:

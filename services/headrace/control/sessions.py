@@ -25,6 +25,7 @@ from headrace.core.broadcast import Refused, Source, StreamKey
 from headrace.core.broadcast.refusals import Reason
 from headrace.livelog.base import Entries, LogError
 from headrace.runtime.aio.clock import unix_ms
+from headrace.runtime.aio.tasks import task_group
 from headrace.runtime.telemetry.logs import RateLimited, logger
 from headrace.wire.control import Allocated, HeldSession, OpenedSession, ReleaseReason, Verdict
 
@@ -53,8 +54,14 @@ class Sessions:
         self._fleet = fleet
         self._endings = endings
         self._opening = Opening(settings, turns, fleet, leases, placing, endings, CellChoice(log, fleet.now_s))
-        self._allocating = Allocating(turns, log, fleet, placing, endings)
+        self._allocating = Allocating(settings, turns, log, fleet, placing, endings)
         self._renewals = Renewals(database, fleet, leases, endings)
+
+    async def run(self) -> None:
+        """Answer, until cancelled."""
+        async with task_group() as group:
+            group.create_task(self._opening.run())
+            group.create_task(self._allocating.run())
 
     async def open_session(self, app: str, key: StreamKey, edge: str, peer: str, session_id: str) -> OpenedSession:
         """Accept a publish. Raises Refused: unknown_app, bad_key, busy, no_capacity, unavailable."""

@@ -47,6 +47,7 @@ from headrace.livelog.base import (
     Staged,
     Taken,
 )
+from headrace.runtime.aio.tasks import beside
 from headrace.wire.control import PodKind, PodReport, SessionReport
 
 API_KEY = "test-api-key-of-enough-bits"
@@ -257,20 +258,22 @@ async def control(place: Place, *, in_process: bool = False, **settings: float) 
     accounts = Accounts(database, fleet, clock)
     leases = Leases(chosen.lease_s, chosen.fleet_silence_s, database, fleet, clock)
     endings = Endings(chosen, database, log, leases)
+    sessions = Sessions(chosen, database, log, fleet, accounts, leases, endings)
     try:
-        yield Control(
-            chosen,
-            database,
-            log,
-            clock,
-            Auth(API_KEY, clock),
-            fleet,
-            accounts,
-            leases,
-            endings,
-            Sessions(chosen, database, log, fleet, accounts, leases, endings),
-            Registry(database, endings, API_KEY),
-        )
+        async with beside(sessions.run()):
+            yield Control(
+                chosen,
+                database,
+                log,
+                clock,
+                Auth(API_KEY, clock),
+                fleet,
+                accounts,
+                leases,
+                endings,
+                sessions,
+                Registry(database, endings, API_KEY),
+            )
     finally:
         await database.close()
 

@@ -1,11 +1,13 @@
-"""What Allocate asks of the database, in one statement.
+"""What Allocate asks of the database, for any number of sessions in one statement.
 
-Neighbours: `control.sessions` asks.
+Neighbours: `control.allocating` asks.
 """
 
 import json
+from collections.abc import Sequence
+from typing import Any
 
-from sqlalchemy import bindparam, select
+from sqlalchemy import ARRAY, Row, Text, any_, bindparam, select
 
 from headrace.control.db.connection import Connection
 from headrace.control.db.live import LIVE_COLUMNS, live_run_of, not_ended
@@ -13,7 +15,7 @@ from headrace.control.db.tables import allocations, runs, sessions, streams
 from headrace.control.model import Allocation, Asked, HoldState
 from headrace.core.broadcast import Profile
 
-_QUERY = (
+_BY_SESSION = (
     select(
         *LIVE_COLUMNS,
         streams.c.profile,
@@ -30,20 +32,24 @@ _QUERY = (
         .join(streams, streams.c.id == runs.c.stream_id)
         .outerjoin(allocations, allocations.c.session_id == sessions.c.id)
     )
-    .where(sessions.c.id == bindparam("session_id"), not_ended())
-    .order_by(allocations.c.held_ms.desc())
-    .limit(1)
+    .where(not_ended())
+    .order_by(allocations.c.held_ms)
 )
+_OF_ANY = _BY_SESSION.where(sessions.c.id == any_(bindparam("session_ids", type_=ARRAY(Text))))
+_IN_LIST = _BY_SESSION.where(sessions.c.id.in_(bindparam("session_ids", expanding=True)))
 
 
-async def asked(connection: Connection, session_id: str) -> Asked | None:
-    """A session of a live run, with all that Allocate needs."""
-    row = (await connection.execute(_QUERY, {"session_id": session_id})).first()
-    if row is None:
-        return None
+async def asked(connection: Connection, session_ids: Sequence[str]) -> dict[str, Asked]:
+    """Those of the sessions whose runs are live, with all that Allocate needs."""
+    query = _OF_ANY if connection.dialect.name == "postgresql" else _IN_LIST
+    rows = await connection.execute(query, {"session_ids": list(session_ids)})
+    return {row.session_id: _asked(row) for row in rows}  # of what is held for one, the newest
+
+
+def _asked(row: Row[Any]) -> Asked:
     run = live_run_of(row)
     held = None
     if row.allocation is not None:
         state = HoldState(row.allocation_state)
-        held = Allocation(row.allocation, run.id, session_id, row.pod, row.cost, state, row.held_ms)
+        held = Allocation(row.allocation, run.id, run.session.id, row.pod, row.cost, state, row.held_ms)
     return Asked(run, Profile.parse(json.loads(row.profile)), row.plan, row.source, held)

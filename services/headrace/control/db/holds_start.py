@@ -1,9 +1,13 @@
-"""The two statements that every publish pays: a run begins on a transcoder, and a described source settles there.
+"""The statements that every publish pays: runs begin on transcoders, and described sources settle there.
 
-Law: on PostgreSQL each is one statement, one round trip that is a transaction of its own; on SQLite, which has no such
-statement, the same in steps inside one. Both do everything or nothing.
-Neighbours: `holds` does what is rare, `control.sessions` asks.
+Law: on PostgreSQL each is one statement for any number of publishes, one round trip that is committed by itself; on
+SQLite, which has no such statement, the same in steps inside one transaction. Each publish gets everything or nothing.
+Rows of pods are locked in the order of their names.
+Neighbours: `holds` does what is rare, `control.opening` and `control.allocating` ask.
 """
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 
 from sqlalchemy import text
 
@@ -11,33 +15,96 @@ from headrace.control.db.asking import asked
 from headrace.control.db.connection import Connection
 from headrace.control.db.tables import TENANT
 from headrace.control.model import Allocation, Asked, Planned, Session
-from headrace.core.broadcast import StreamId
+from headrace.core.broadcast import RunId, StreamId
 
 _POD = """UPDATE pods SET held = held + :cost
     WHERE id = :pod AND state = 'ready' AND (held + :cost <= capacity OR held = 0)"""
 _RUN = """INSERT INTO runs (id, tenant_id, stream_id, state, created_ms, last_session)
-    SELECT :run, :tenant, :stream, 'live', :now, 1"""
+    SELECT {run}, :tenant, {stream}, 'live', {now}, 1"""
 _SESSION = """INSERT INTO sessions (id, tenant_id, stream_id, run_id, number, state, edge, peer, opened_ms)
-    SELECT :session, :tenant, :stream, :run, 1, 'active', :edge, :peer, :now"""
+    SELECT {session}, :tenant, {stream}, {run}, 1, 'active', {edge}, {peer}, {now}"""
 _ALLOCATION = """INSERT INTO allocations (id, tenant_id, run_id, session_id, pod, cost, state, held_ms)
-    SELECT :allocation, :tenant, :run, :session, :pod, :cost, 'reserved', :now"""
+    SELECT {allocation}, :tenant, {run}, {session}, {pod}, {cost}, 'reserved', {now}"""
+_START_TYPES = {
+    "stream": "text",
+    "run": "text",
+    "session": "text",
+    "edge": "text",
+    "peer": "text",
+    "now": "bigint",
+    "allocation": "text",
+    "pod": "text",
+    "cost": "bigint",
+}
+_STEPS = (text(_POD), *(text(s.format(**{n: f":{n}" for n in _START_TYPES})) for s in (_RUN, _SESSION, _ALLOCATION)))
 
-_START = text(f"""WITH p AS ({_POD} RETURNING id),
-    r AS ({_RUN} FROM p RETURNING id),
-    s AS ({_SESSION} FROM r RETURNING id)
-    {_ALLOCATION} FROM s RETURNING id""")
-_STEPS = tuple(text(step) for step in (_POD, _RUN, _SESSION, _ALLOCATION))
+
+def _many(types: Mapping[str, str]) -> str:
+    """Rows from as many arrays."""
+    arrays = ", ".join(f"CAST(:{name} AS {type_}[])" for name, type_ in types.items())
+    return f"w AS (SELECT * FROM unnest({arrays}) AS w ({', '.join(types)}))"
+
+
+_OF_W = {name: f"w.{name}" for name in _START_TYPES}
+_INTO_W = "FROM w JOIN p ON p.id = w.pod"
+# An idle transcoder takes one run whatever it costs, and several only where they fit.
+_START = text(f"""WITH {_many(_START_TYPES)},
+    sums AS (SELECT pod, sum(cost) AS cost, count(*) AS runs FROM w GROUP BY pod),
+    locked AS (SELECT pods.id FROM pods JOIN sums ON pods.id = sums.pod
+        WHERE state = 'ready' AND (held + sums.cost <= capacity OR held = 0 AND sums.runs = 1)
+        ORDER BY pods.id FOR UPDATE OF pods),
+    p AS (UPDATE pods SET held = held + sums.cost FROM sums
+        WHERE pods.id = sums.pod AND pods.id IN (SELECT id FROM locked) RETURNING pods.id),
+    r AS ({_RUN.format(**_OF_W)} {_INTO_W} RETURNING id),
+    s AS ({_SESSION.format(**_OF_W)} {_INTO_W} JOIN r ON r.id = w.run RETURNING run_id),
+    a AS ({_ALLOCATION.format(**_OF_W)} {_INTO_W} JOIN s ON s.run_id = w.run RETURNING run_id)
+    SELECT run_id FROM a""")
 
 _SETTLED = """UPDATE allocations SET state = 'held', cost = :cost, held_ms = :now
     WHERE id = :allocation AND state = 'reserved' AND cost = :reserved"""
 _LESS = "UPDATE pods SET held = held + :more WHERE id = :pod"
 _PLANNED = """UPDATE runs SET plan = :plan, source = :source, anchor_ms = :anchor, cost = :cost
     WHERE id = :run AND state <> 'ended' AND plan IS NULL"""
-# The run's row decides: where it has ended or was planned by somebody else, nothing happens.
-_SETTLE = text(f"""WITH r AS ({_PLANNED} RETURNING id),
-    a AS ({_SETTLED} AND EXISTS (SELECT 1 FROM r) RETURNING id),
-    p AS ({_LESS} AND EXISTS (SELECT 1 FROM a) RETURNING id)
-    SELECT (SELECT count(*) FROM r) AS stored, (SELECT count(*) FROM p) AS settled""")
+_SETTLE_TYPES = {
+    "allocation": "text",
+    "reserved": "bigint",
+    "more": "bigint",
+    "pod": "text",
+    "run": "text",
+    "cost": "bigint",
+    "now": "bigint",
+    "plan": "bytea",
+    "source": "bytea",
+    "anchor": "bigint",
+}
+# A run's row decides: where it has ended or was planned by somebody else, nothing happens.
+_SETTLE = text(f"""WITH {_many(_SETTLE_TYPES)},
+    r AS (UPDATE runs SET plan = w.plan, source = w.source, anchor_ms = w.anchor, cost = w.cost
+        FROM w WHERE id = w.run AND state <> 'ended' AND runs.plan IS NULL RETURNING id),
+    a AS (UPDATE allocations SET state = 'held', cost = w.cost, held_ms = w.now
+        FROM w JOIN r ON r.id = w.run
+        WHERE allocations.id = w.allocation AND state = 'reserved' AND allocations.cost = w.reserved
+        RETURNING w.run, w.pod, w.more),
+    sums AS (SELECT pod, sum(more) AS more FROM a GROUP BY pod),
+    locked AS (SELECT pods.id FROM pods JOIN sums ON pods.id = sums.pod ORDER BY pods.id FOR UPDATE OF pods),
+    p AS (UPDATE pods SET held = held + sums.more FROM sums
+        WHERE pods.id = sums.pod AND pods.id IN (SELECT id FROM locked) RETURNING pods.id)
+    SELECT r.id, p.id IS NOT NULL AS settled FROM r LEFT JOIN a ON a.run = r.id LEFT JOIN p ON p.id = a.pod""")
+
+
+class Start(NamedTuple):
+    """A new run of a stream, its first session, and what it reserves."""
+
+    stream: StreamId
+    session: Session
+    allocation: Allocation
+
+
+class Settle(NamedTuple):
+    """The plan of a live run that has none, and its reservation, which is to cost as much: no more than it does."""
+
+    allocation: Allocation
+    planned: Planned
 
 
 class Starts:
@@ -47,56 +114,73 @@ class Starts:
         self._connection = connection
         self._whole = connection.dialect.name == "postgresql"
 
-    async def start(self, stream: StreamId, session: Session, allocation: Allocation) -> bool:
-        """A new run, its first session, and what it reserves: whether the pod had the room. Nothing follows.
+    async def start(self, starts: Sequence[Start]) -> set[RunId]:
+        """The runs that began; the others' pods had no room for all that was to begin there. Nothing follows.
 
-        Raises Conflict (through the transaction) where the stream has a run, or the session's id was used.
+        Raises Conflict (through the transaction) where a stream has a run, or a session's id was used: then none began.
         """
-        values = {
-            "stream": stream,
-            "run": session.run,
-            "session": session.id,
-            "edge": session.edge,
-            "peer": session.peer,
-            "now": session.opened_ms,
-            "allocation": allocation.id,
-            "pod": allocation.pod,
-            "cost": allocation.cost,
-            "tenant": TENANT,
-        }
+        rows = [_start_values(one) for one in starts]
         if self._whole:
-            return (await self._connection.execute_last(_START, values)).first() is not None
+            values = {**_columns(_START_TYPES, rows), "tenant": TENANT}
+            return {row.run_id for row in await self._connection.execute_last(_START, values)}
+        return {one.session.run for one, row in zip(starts, rows, strict=True) if await self._start_in_steps(row)}
+
+    async def asked(self, session_ids: Sequence[str]) -> dict[str, Asked]:
+        """Those of the sessions whose runs are live, with all that Allocate needs."""
+        return await asked(self._connection, session_ids)
+
+    async def settle(self, settles: Sequence[Settle], now_ms: int) -> dict[RunId, bool]:
+        """The runs whose plans are stored, and whether what they had reserved was there. Nothing follows."""
+        rows = [_settle_values(one, now_ms) for one in settles]
+        if self._whole:
+            values = _columns(_SETTLE_TYPES, rows)
+            return {row.id: row.settled for row in await self._connection.execute_last(_SETTLE, values)}
+        stored: dict[RunId, bool] = {}
+        for one, row in zip(settles, rows, strict=True):
+            if (await self._connection.execute(text(_PLANNED), row)).rowcount == 1:
+                settled = (await self._connection.execute(text(_SETTLED), row)).rowcount == 1
+                stored[one.allocation.run] = (
+                    settled and (await self._connection.execute(text(_LESS), row)).rowcount == 1
+                )
+        return stored
+
+    async def _start_in_steps(self, row: Mapping[str, Any]) -> bool:
         for step in _STEPS:
-            if (await self._connection.execute(step, values)).rowcount != 1:
+            if (await self._connection.execute(step, {**row, "tenant": TENANT})).rowcount != 1:
                 return False  # the first step's answer: no room
         return True
 
-    async def asked(self, session_id: str) -> Asked | None:
-        """A session of a live run, with all that Allocate needs."""
-        return await asked(self._connection, session_id)
 
-    async def plan(self, allocation: Allocation, planned: Planned, now_ms: int) -> tuple[bool, bool]:
-        """Store the plan of a live run that has none, and have its reservation cost as much, no more than it does.
+def _columns(types: Mapping[str, str], rows: Sequence[Mapping[str, Any]]) -> dict[str, list[Any]]:
+    return {name: [row[name] for row in rows] for name in types}
 
-        Whether the plan is stored, and whether the reservation was there. Nothing follows.
-        """
-        values = {
-            "allocation": allocation.id,
-            "reserved": allocation.cost,
-            "more": planned.cost - allocation.cost,
-            "pod": allocation.pod,
-            "run": allocation.run,
-            "cost": planned.cost,
-            "now": now_ms,
-            "plan": planned.plan,
-            "source": planned.source,
-            "anchor": planned.anchor_ms,
-        }
-        if self._whole:
-            stored, settled = (await self._connection.execute_last(_SETTLE, values)).one()
-            return bool(stored), bool(settled)
-        if (await self._connection.execute(text(_PLANNED), values)).rowcount != 1:
-            return False, False
-        if (await self._connection.execute(text(_SETTLED), values)).rowcount != 1:
-            return True, False
-        return True, (await self._connection.execute(text(_LESS), values)).rowcount == 1
+
+def _start_values(start: Start) -> dict[str, Any]:
+    stream, session, allocation = start
+    return {
+        "stream": stream,
+        "run": session.run,
+        "session": session.id,
+        "edge": session.edge,
+        "peer": session.peer,
+        "now": session.opened_ms,
+        "allocation": allocation.id,
+        "pod": allocation.pod,
+        "cost": allocation.cost,
+    }
+
+
+def _settle_values(settle: Settle, now_ms: int) -> dict[str, Any]:
+    allocation, planned = settle
+    return {
+        "allocation": allocation.id,
+        "reserved": allocation.cost,
+        "more": planned.cost - allocation.cost,
+        "pod": allocation.pod,
+        "run": allocation.run,
+        "cost": planned.cost,
+        "now": now_ms,
+        "plan": planned.plan,
+        "source": planned.source,
+        "anchor": planned.anchor_ms,
+    }

@@ -7,7 +7,7 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Row, Select, bindparam, delete, exists, func, insert, select, tuple_, update
+from sqlalchemy import ARRAY, Row, Select, Text, any_, bindparam, delete, exists, func, insert, select, tuple_, update
 
 from headrace.control.db.connection import Connection
 from headrace.control.db.live import LIVE_COLUMNS, live_run_of, with_newest_session
@@ -41,12 +41,14 @@ class Streams:
         row = (await self._connection.execute(_BY_ID, {"stream": stream})).first()
         return _with_run(row) if row else None
 
-    async def by_key(self, key: StreamKey) -> Stream | None:
-        """The stream that this key publishes to."""
-        row = (await self._connection.execute(_BY_KEY, {"digest": key.digest})).first()
-        if row is None:
-            return None
-        return await self.get(row.id) if row.has_run else _stream_of(row, None)
+    async def by_keys(self, keys: Sequence[StreamKey]) -> Sequence[Stream | None]:
+        """For each key the stream that it publishes to."""
+        query = _BY_KEYS if self._connection.dialect.name == "postgresql" else _BY_KEYS_LISTED
+        rows = await self._connection.execute(query, {"digests": [key.digest for key in keys]})
+        found: dict[str, Stream | None] = {}
+        for row in rows.all():
+            found[row.key_digest] = await self.get(row.id) if row.has_run else _stream_of(row, None)
+        return [found.get(key.digest) for key in keys]
 
     async def newest(self, limit: int, before: tuple[int, str] | None) -> Sequence[Stream]:
         """At most `limit` streams, newest first, those after the position (created_ms, id) of an earlier page."""
@@ -110,10 +112,12 @@ def _alive() -> Select[Any]:
 _BY_ID = _alive().where(streams.c.id == bindparam("stream"))
 
 # Most who publish find nobody there: what is cheap to ask, first.
-_BY_KEY = select(
-    *(streams.c[name] for name in ("id", "name", "profile", "key_hint", "created_ms")),
+_WITH_KEY = select(
+    *(streams.c[name] for name in ("id", "key_digest", "name", "profile", "key_hint", "created_ms")),
     exists().where(runs.c.stream_id == streams.c.id, runs.c.state == RunState.LIVE).label("has_run"),
-).where(streams.c.key_digest == bindparam("digest"), streams.c.tenant_id == TENANT, streams.c.deleted_ms.is_(None))
+).where(streams.c.tenant_id == TENANT, streams.c.deleted_ms.is_(None))
+_BY_KEYS = _WITH_KEY.where(streams.c.key_digest == any_(bindparam("digests", type_=ARRAY(Text))))
+_BY_KEYS_LISTED = _WITH_KEY.where(streams.c.key_digest.in_(bindparam("digests", expanding=True)))
 
 
 def _with_run(row: Row[Any]) -> Stream:
