@@ -12,6 +12,7 @@ from headrace.control.fleet import Fleet
 from headrace.control.service import ControlSettings, build
 from headrace.runtime.lifecycle import run_until_signalled
 from headrace.runtime.telemetry import logs
+from headrace.runtime.telemetry.settings import LogFormatSettings
 from headrace.wire.control import PodReport
 
 CAPACITY_PIXELS_S = 4_000_000_000
@@ -21,7 +22,7 @@ STEP_S = 0.02  # so that no report waits for a thousand others
 
 async def main(stopping: asyncio.Event) -> None:
     """Serve until signalled."""
-    logs.configure("WARNING")
+    logs.configure(settings=LogFormatSettings(log_level="warning"))
     control = build(ControlSettings())  # type: ignore[call-arg]  # from the environment
     async with asyncio.TaskGroup() as group:
         tasks = [group.create_task(control.run()), group.create_task(report(control._fleet, int(sys.argv[1])))]

@@ -6,7 +6,7 @@ file is current.
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Literal, NamedTuple, get_args, get_origin
 
 from pydantic import SecretStr
 from pydantic.fields import FieldInfo
@@ -17,7 +17,7 @@ from headrace.livelog.settings import LogSettings
 from headrace.origin.settings import OriginSettings
 from headrace.runtime.config import PREFIX, Settings
 from headrace.runtime.process import HttpSettings
-from headrace.runtime.telemetry.settings import TelemetrySettings
+from headrace.runtime.telemetry.settings import LogFormatSettings, TelemetrySettings
 from headrace.transcoder.settings import TranscoderSettings
 from tests.support.house import REPO
 
@@ -49,6 +49,11 @@ SECTIONS = (
         HttpSettings,
     ),
     Section("Telemetry", "Read by every service, and by `headrace up`.", TelemetrySettings),
+    Section(
+        "Logs",
+        "Read by every service and by `headrace up`; see [Reading the logs](../how-to/logs.md).",
+        LogFormatSettings,
+    ),
     Section("The live log", "Read by transcoder, origin and control.", LogSettings),
     Section("Edge", "`python -m headrace.edge`", EdgeSettings),
     Section("Transcoder", "`python -m headrace.transcoder`", TranscoderSettings),
@@ -77,6 +82,8 @@ def _type(field: FieldInfo) -> str:
         return TYPES[kind]
     if kind in (Path, Path | None):
         return "path"
+    if get_origin(kind) is Literal:
+        return ", ".join(f"`{one}`" for one in get_args(kind))
     raise TypeError(f"say in TYPES how {kind} is called")
 
 

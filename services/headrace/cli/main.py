@@ -11,6 +11,7 @@ import typer
 
 from headrace.cli import migrate, publish, streams, up
 from headrace.core.errors import HeadraceError
+from headrace.runtime.telemetry.redaction import redact
 
 EXTRAS = {
     "av": "transcoder",
@@ -52,7 +53,7 @@ def main() -> None:
     try:
         app()
     except HeadraceError as error:
-        sys.exit(f"headrace: {error}")
+        sys.exit(f"headrace: {redact(str(error))}")
     except ModuleNotFoundError as error:
         extra = EXTRAS.get((error.name or "").partition(".")[0])
         if extra is None:

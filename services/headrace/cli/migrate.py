@@ -30,7 +30,7 @@ def migrate(
     url = database_url or variable(VARIABLE)
     if not url:
         raise NoDatabase(f"which database? Give --database-url, or set {VARIABLE}")
-    logs.configure()
+    logs.configure("migrate", "migrate")
     done = asyncio.run(run(url, wait))
     if done.before == done.after:
         typer.echo(f"Schema {done.after:04}: nothing to do.")

@@ -25,7 +25,7 @@ def up(
     demo: Annotated[bool, typer.Option("--demo", help="Also publish a demo stream.")] = False,
 ) -> None:
     """Run all of Headrace on this machine."""
-    logs.configure()
+    logs.configure("standalone", "standalone")
     importlib.import_module("av")  # the workers need it, and would only say so when somebody publishes
     from headrace.standalone.settings import Address, UpSettings
     from headrace.standalone.up import up as run_up

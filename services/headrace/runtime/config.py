@@ -7,10 +7,11 @@ import os
 import socket
 from typing import Any, ClassVar
 
-from pydantic import ValidationError
+from pydantic import SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
 from headrace.core.errors import HeadraceError
+from headrace.runtime.telemetry.redaction import keep_secret
 
 PREFIX = "HEADRACE_"
 
@@ -40,6 +41,9 @@ class Settings(BaseSettings):
             raise BadSetting("; ".join(_sentence(one["loc"], one["msg"]) for one in error.errors())) from None
         except SettingsError as error:
             raise BadSetting(str(error)) from None
+        for value in vars(self).values():
+            if isinstance(value, SecretStr):
+                keep_secret(value.get_secret_value())
 
 
 class PodSettings(Settings):
@@ -56,7 +60,12 @@ class PodSettings(Settings):
     @property
     def pod_name(self) -> str:
         """The name, given or made."""
-        return self.pod or f"{self.service}-{socket.gethostname()}"
+        return pod_name(self.service, self.pod)
+
+
+def pod_name(service: str, given: str) -> str:
+    """A pod's name, unique among all pods: `given`, or made of the service's and the host's."""
+    return given or f"{service}-{socket.gethostname()}"
 
 
 def variable(name: str) -> str | None:

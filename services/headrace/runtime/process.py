@@ -16,11 +16,12 @@ from pydantic import Field
 
 from headrace.core.errors import HeadraceError
 from headrace.runtime.aio.tasks import task_group
-from headrace.runtime.config import BadSetting, Settings
+from headrace.runtime.config import BadSetting, Settings, pod_name, variable
 from headrace.runtime.http import serve_http
 from headrace.runtime.lifecycle import listen_tcp, run_until_signalled
 from headrace.runtime.probes import AsgiApp
 from headrace.runtime.telemetry import logs
+from headrace.runtime.telemetry.redaction import redact
 
 STOP_S = 14.0  # spot nodes give 15 s
 BAD_SETTING_EXIT = 2
@@ -59,8 +60,8 @@ Load = Callable[[], Callable[[], Service]]
 
 def run_process(name: str, load: Load) -> NoReturn:
     """Run the service to its end, and exit. `name` is its own and its extra's."""
-    logs.configure()
     try:
+        logs.configure(name, pod_name(name, variable("HEADRACE_POD") or ""))
         build = load()
         run_until_signalled(lambda stopping: _run(name, build, stopping))
     except BadSetting as error:
@@ -99,5 +100,5 @@ async def _serve(name: str, service: Service, sock: socket.socket, stopping: asy
 
 
 def _exit(name: str, sentence: str, code: int) -> NoReturn:
-    print(f"headrace {name}: {sentence}", file=sys.stderr)
+    print(f"headrace {name}: {redact(sentence)}", file=sys.stderr)
     sys.exit(code)

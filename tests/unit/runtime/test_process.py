@@ -8,7 +8,7 @@ import pytest
 
 from headrace.runtime.memory import memory_limit_bytes
 from headrace.runtime.probes import Probes
-from headrace.runtime.telemetry.logs import RateLimited, configure
+from headrace.runtime.telemetry.logs import RateLimited
 
 
 async def get(app: Probes, path: str) -> tuple[int, bytes]:
@@ -50,14 +50,3 @@ def test_a_peer_cannot_fill_the_log(caplog: pytest.LogCaptureFixture) -> None:
     for _ in range(1000):
         said({"peer": "x"})
     assert len(caplog.records) == 1
-
-
-def test_context_is_printed_as_pairs(capsys: pytest.CaptureFixture[str]) -> None:
-    root = logging.getLogger()
-    before = root.handlers[:], root.level
-    try:
-        configure("INFO")
-        logging.getLogger("headrace.test").info("publish", extra={"run": "r1", "bytes": 3})
-    finally:
-        root.handlers[:], root.level = before
-    assert "info headrace.test publish run=r1 bytes=3" in capsys.readouterr().err
