@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import Enum
 
-from headrace.core.broadcast import Plan, Profile, RunId, Source, StreamId
+from headrace.core.broadcast import LeaseToken, Plan, Profile, RunId, SignedLease, Source, StreamId
 from headrace.wire.errors import WireError
 from headrace.wire.types import (
     parse,
@@ -36,7 +36,8 @@ class OpenedSession:
     """An accepted publish: `session` is its number in the run, `session_id` its random name.
 
     A session that goes on with a run has the run's `plan` and `anchor_ms` (Unix time at timeline 0), and its media
-    starts at `starts_at` (ticks); the first one makes them. It is held for `lease_s` after each renewal.
+    starts at `starts_at` (ticks); the first one makes them. It is held for `lease_s` after each renewal. Transcoders
+    are shown `lease`, where control signs any.
     """
 
     stream: StreamId
@@ -48,6 +49,7 @@ class OpenedSession:
     anchor_ms: int = 0
     plan: Plan | None = None
     lease_s: float = 15.0
+    lease: SignedLease | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +62,10 @@ class Allocated:
 
 @dataclass(frozen=True, slots=True)
 class HeldSession:
-    """A session as its edge knows it. `anchor_ms`, `plan`, `source` and `transcoder` (a target) once they are there."""
+    """A session as its edge knows it. `anchor_ms`, `plan`, `source` and `transcoder` (a target) once they are there.
+
+    `lease_expires_ms`: when the edge's lease token does (Unix time); 0: it wants a new one.
+    """
 
     session_id: str
     stream: StreamId
@@ -71,13 +76,14 @@ class HeldSession:
     plan: Plan | None = None
     source: Source | None = None
     transcoder: str = ""
+    lease_expires_ms: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
     """What control says of a session. Where it is not `held` any more, `reason` and `description` say why.
 
-    `suspect`: its transcoder has gone silent.
+    `suspect`: its transcoder has gone silent. `lease`: a new one, in place of one that has not long to live.
     """
 
     session_id: str
@@ -85,6 +91,7 @@ class Verdict:
     reason: str = ""
     description: str = ""
     suspect: bool = False
+    lease: SignedLease | None = None
 
 
 class PodKind(Enum):
@@ -158,6 +165,7 @@ def opened_to_bytes(opened: OpenedSession) -> bytes:
         anchor_ms=opened.anchor_ms,
         plan=None if opened.plan is None else plan_to_wire(opened.plan),
         lease_ms=round(opened.lease_s * 1000),
+        token=_lease_to_wire(opened.lease),
     ).SerializeToString()
 
 
@@ -178,7 +186,18 @@ def opened_from_bytes(data: bytes) -> OpenedSession:
         message.anchor_ms,
         plan_from_wire(message.plan) if message.HasField("plan") else None,
         message.lease_ms / 1000,
+        _lease_from_wire(message.token) if message.HasField("token") else None,
     )
+
+
+def _lease_to_wire(lease: SignedLease | None) -> pb.LeaseToken | None:
+    return None if lease is None else pb.LeaseToken(jwt=lease.token.reveal(), expires_ms=lease.expires_ms)
+
+
+def _lease_from_wire(message: pb.LeaseToken) -> SignedLease:
+    if not message.jwt:
+        raise WireError("LeaseToken.jwt: missing")
+    return SignedLease(LeaseToken(message.jwt), message.expires_ms)
 
 
 def allocated_to_bytes(allocated: Allocated) -> bytes:
@@ -208,6 +227,7 @@ def renew_to_bytes(edge: str, sessions: Iterable[HeldSession]) -> bytes:
             plan=None if one.plan is None else plan_to_wire(one.plan),
             source=None if one.source is None else source_to_wire(one.source),
             transcoder=one.transcoder,
+            token_expires_ms=one.lease_expires_ms,
         )
         for one in sessions
     )
@@ -230,6 +250,7 @@ def renew_from_bytes(data: bytes) -> tuple[str, tuple[HeldSession, ...]]:
             plan_from_wire(one.plan) if one.HasField("plan") else None,
             source_from_wire(one.source) if one.HasField("source") else None,
             one.transcoder,
+            one.token_expires_ms,
         )
         for one in message.sessions
     )
@@ -245,6 +266,7 @@ def verdicts_to_bytes(verdicts: Iterable[Verdict]) -> bytes:
                 reason=one.reason,
                 description=one.description,
                 suspect=one.suspect,
+                token=_lease_to_wire(one.lease),
             )
             for one in verdicts
         )
@@ -257,7 +279,15 @@ def verdicts_from_bytes(data: bytes) -> tuple[Verdict, ...]:
     if not all(one.session_id for one in message.verdicts):
         raise WireError("Verdict.session_id: missing")
     return tuple(
-        Verdict(one.session_id, one.held, one.reason, one.description, one.suspect) for one in message.verdicts
+        Verdict(
+            one.session_id,
+            one.held,
+            one.reason,
+            one.description,
+            one.suspect,
+            _lease_from_wire(one.token) if one.HasField("token") else None,
+        )
+        for one in message.verdicts
     )
 
 

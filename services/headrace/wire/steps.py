@@ -7,7 +7,7 @@ Neighbours: `media` has the calls that carry these.
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from headrace.core.broadcast import Epoch, Hold, Plan, RunId, Source
+from headrace.core.broadcast import Epoch, Hold, LeaseToken, Plan, RunId, Source
 from headrace.core.media import Frame, Kind
 from headrace.wire.errors import WireError
 from headrace.wire.types import parse, plan_from_wire, plan_to_wire, require, source_from_wire, source_to_wire
@@ -21,7 +21,7 @@ class Open:
     """The first message of a call: one attempt at one session of a run.
 
     `floor`: durable_through as the edge knows it, ticks. `anchor_ms`: Unix time in milliseconds at timeline 0.
-    `starts_at`: where the session's media starts, ticks.
+    `starts_at`: where the session's media starts, ticks. `token`: the session's lease token, where control signs any.
     """
 
     run: RunId
@@ -33,6 +33,7 @@ class Open:
     source: Source
     anchor_ms: int
     starts_at: int = 0
+    token: LeaseToken | None = None
 
     @property
     def epoch(self) -> Epoch:
@@ -114,6 +115,7 @@ def up_to_bytes(step: Up) -> bytes:
                 source=source_to_wire(step.source),
                 anchor_ms=step.anchor_ms,
                 starts_at=step.starts_at,
+                token=step.token.reveal() if step.token is not None else "",
             )
         )
     elif isinstance(step, Hold):
@@ -141,8 +143,9 @@ def up_from_bytes(data: bytes) -> Up:
         opened = message.open
         require(opened, "plan")
         require(opened, "source")
-        if not opened.run:
-            raise WireError("Open.run: missing")
+        # Sessions and attempts count from 1.
+        if not (opened.run and opened.session and opened.session_id and opened.attempt):
+            raise WireError("Open: run, session, session_id and attempt are needed")
         return Open(
             RunId(opened.run),
             opened.session,
@@ -153,6 +156,7 @@ def up_from_bytes(data: bytes) -> Up:
             source_from_wire(opened.source),
             opened.anchor_ms,
             opened.starts_at,
+            LeaseToken(opened.token) if opened.token else None,
         )
     if step == "hold":
         return Hold(message.hold.at)

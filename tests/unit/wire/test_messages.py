@@ -9,7 +9,20 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from headrace.core.broadcast import End, Entry, Epoch, Hold, Init, Plan, Profile, RunId, Source, StreamId
+from headrace.core.broadcast import (
+    End,
+    Entry,
+    Epoch,
+    Hold,
+    Init,
+    LeaseToken,
+    Plan,
+    Profile,
+    RunId,
+    SignedLease,
+    Source,
+    StreamId,
+)
 from headrace.core.media import Frame, Kind
 from headrace.wire import control_messages, log, media, steps, types
 from headrace.wire.control_messages import (
@@ -30,20 +43,25 @@ from tests.support.broadcasts import PLAN, SOURCE
 u64 = st.integers(0, 2**64 - 1)
 ticks = st.integers(-(2**63), 2**63 - 1)
 names = st.text(max_size=10)
-epochs = st.builds(Epoch, session=st.integers(1, 2**64 - 1), attempt=u64)
+numbers = st.integers(1, 2**64 - 1)
+epochs = st.builds(Epoch, session=numbers, attempt=u64)
+given_names = st.text(min_size=1, max_size=10)
+tokens = given_names.map(LeaseToken)
+leases = st.none() | st.builds(SignedLease, token=tokens, expires_ms=ticks)
 
 ups: st.SearchStrategy[media.Up] = st.one_of(
     st.builds(
         media.Open,
-        run=st.text(min_size=1, max_size=10).map(RunId),
-        session=u64,
-        session_id=names,
-        attempt=u64,
+        run=given_names.map(RunId),
+        session=numbers,
+        session_id=given_names,
+        attempt=numbers,
         floor=ticks,
         plan=broadcasts.plans,
         source=broadcasts.sources,
         anchor_ms=ticks,
         starts_at=ticks,
+        token=st.none() | tokens,
     ),
     st.builds(media.Frames, frames=st.lists(broadcasts.frames, max_size=5)),
     st.builds(Hold, at=ticks),
@@ -55,18 +73,18 @@ downs: st.SearchStrategy[media.Down] = st.one_of(
     st.builds(media.Progress, published_through=ticks, durable_through=ticks),
     st.just(media.Draining()),
 )
-given_names = st.text(min_size=1, max_size=10)
 opened = st.builds(
     OpenedSession,
     stream=given_names.map(StreamId),
     run=given_names.map(RunId),
-    session=st.integers(1, 2**64 - 1),
+    session=numbers,
     session_id=given_names,
     profile=broadcasts.profiles(),
     starts_at=ticks,
     anchor_ms=ticks,
     plan=st.none() | broadcasts.plans,
     lease_s=st.integers(1, 2**32 - 1).map(lambda ms: ms / 1000),
+    lease=leases,
 )
 allocated = st.builds(Allocated, plan=broadcasts.plans, transcoders=st.lists(names, min_size=1, max_size=3).map(tuple))
 held = st.builds(
@@ -74,15 +92,22 @@ held = st.builds(
     session_id=given_names,
     stream=given_names.map(StreamId),
     run=given_names.map(RunId),
-    session=st.integers(1, 2**64 - 1),
+    session=numbers,
     peer=names,
     anchor_ms=ticks,
     plan=st.none() | broadcasts.plans,
     source=st.none() | broadcasts.sources,
     transcoder=names,
+    lease_expires_ms=ticks,
 )
 verdicts = st.builds(
-    Verdict, session_id=given_names, held=st.booleans(), reason=names, description=names, suspect=st.booleans()
+    Verdict,
+    session_id=given_names,
+    held=st.booleans(),
+    reason=names,
+    description=names,
+    suspect=st.booleans(),
+    lease=leases,
 )
 reports = st.builds(
     PodReport,
@@ -114,6 +139,21 @@ def test_what_an_edge_sends_arrives_as_it_was(step: media.Up) -> None:
 @given(downs)
 def test_what_a_transcoder_answers_arrives_as_it_was(step: media.Down) -> None:
     assert steps.down_from_bytes(steps.down_to_bytes(step)) == step
+
+
+def test_no_value_shows_a_lease_token() -> None:
+    secret = LeaseToken("eyJ-secret")
+    lease = SignedLease(secret, 1)
+    values = (
+        secret,
+        lease,
+        media.Open(RunId("r"), 1, "s", 1, 0, PLAN, SOURCE, 0, token=secret),
+        OpenedSession(StreamId("s"), RunId("r"), 1, "i", Profile(source=True), lease=lease),
+        Verdict("i", held=True, lease=lease),
+    )
+    for value in values:
+        assert "LeaseToken(…)" in repr(value)
+        assert "eyJ" not in f"{value} {value!r}"
 
 
 def test_a_frames_kind_comes_back_as_a_kind() -> None:
@@ -227,6 +267,9 @@ profile = types.profile_to_wire(Profile(source=True))
 whole: dict[str, Any] = {"stream": "s", "run": "r", "session": 1, "session_id": "i"}
 
 
+opening: dict[str, Any] = {"run": "r", "session": 1, "session_id": "i", "attempt": 1}
+
+
 def without(field: str) -> dict[str, Any]:
     return {name: value for name, value in whole.items() if name != field}
 
@@ -236,10 +279,21 @@ BAD: list[tuple[str, Callable[[bytes], object], Any]] = [
     ("no step", steps.down_from_bytes, media_pb2.IngestDown()),
     ("kind", steps.up_from_bytes, media_pb2.IngestUp(frames=media_pb2.Frames(frames=[media_pb2.Frame()]))),
     ("kind", steps.up_from_bytes, media_pb2.IngestUp(frames=media_pb2.Frames(frames=[{"kind": 9}]))),
-    ("run", steps.up_from_bytes, media_pb2.IngestUp(open=media_pb2.Open(plan=plan, source=source))),
+    *(
+        (
+            field,
+            steps.up_from_bytes,
+            media_pb2.IngestUp(
+                open=media_pb2.Open(
+                    plan=plan, source=source, **{name: opening[name] for name in opening if name != field}
+                )
+            ),
+        )
+        for field in opening
+    ),
     ("plan", steps.up_from_bytes, media_pb2.IngestUp(open=media_pb2.Open(run="r", source=source))),
     ("source", steps.up_from_bytes, media_pb2.IngestUp(open=media_pb2.Open(run="r", plan=plan))),
-    ("video", steps.up_from_bytes, media_pb2.IngestUp(open=media_pb2.Open(run="r", plan=plan, source=no_video))),
+    ("video", steps.up_from_bytes, media_pb2.IngestUp(open=media_pb2.Open(plan=plan, source=no_video, **opening))),
     ("denominator", types.plan_from_bytes, no_rate),
     ("cut", types.plan_from_bytes, types_pb2.Plan(cut=7)),  # type: ignore[arg-type]
     ("cut", types.plan_from_bytes, types_pb2.Plan()),
@@ -263,6 +317,16 @@ BAD: list[tuple[str, Callable[[bytes], object], Any]] = [
         "video",
         control_messages.renew_from_bytes,
         control_pb2.RenewRequest(sessions=[control_pb2.HeldSession(source=no_video, **whole)]),
+    ),
+    (
+        "jwt",
+        control_messages.opened_from_bytes,
+        control_pb2.OpenSessionResponse(profile=profile, lease_ms=1, token=control_pb2.LeaseToken(), **whole),
+    ),
+    (
+        "jwt",
+        control_messages.verdicts_from_bytes,
+        control_pb2.RenewResponse(verdicts=[control_pb2.Verdict(session_id="i", token=control_pb2.LeaseToken())]),
     ),
     ("session_id", control_messages.verdicts_from_bytes, control_pb2.RenewResponse(verdicts=[control_pb2.Verdict()])),
     ("kind", control_messages.report_from_bytes, control_pb2.PodReport(pod="p", target="t")),

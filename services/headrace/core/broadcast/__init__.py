@@ -7,6 +7,7 @@ entries.
 from headrace.core.broadcast.entries import End, Entry, Gap, Hold, Init, Part, RunStart
 from headrace.core.broadcast.epoch import Claim, Epoch
 from headrace.core.broadcast.ids import RunId, StreamId, StreamKey
+from headrace.core.broadcast.lease import LeaseFault, LeaseToken, SignedLease
 from headrace.core.broadcast.plan import (
     AudioRung,
     Cut,
@@ -31,6 +32,8 @@ __all__ = [
     "Gap",
     "Hold",
     "Init",
+    "LeaseFault",
+    "LeaseToken",
     "Part",
     "Plan",
     "Profile",
@@ -39,6 +42,7 @@ __all__ = [
     "RunId",
     "RunStart",
     "RungSpec",
+    "SignedLease",
     "Source",
     "StreamId",
     "StreamKey",

@@ -25,45 +25,47 @@ _sym_db = _symbol_database.Default()
 from headrace.wire.v1 import types_pb2 as headrace_dot_wire_dot_v1_dot_types__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1eheadrace/wire/v1/control.proto\x12\x10headrace.wire.v1\x1a\x1cheadrace/wire/v1/types.proto\"^\n\x12OpenSessionRequest\x12\x0b\n\x03\x61pp\x18\x01 \x01(\t\x12\x0b\n\x03key\x18\x02 \x01(\t\x12\x0c\n\x04\x65\x64ge\x18\x03 \x01(\t\x12\x0c\n\x04peer\x18\x04 \x01(\t\x12\x12\n\nsession_id\x18\x05 \x01(\t\"\xe1\x01\n\x13OpenSessionResponse\x12\x0e\n\x06stream\x18\x01 \x01(\t\x12\x0b\n\x03run\x18\x02 \x01(\t\x12\x0f\n\x07session\x18\x03 \x01(\x04\x12\x12\n\nsession_id\x18\x04 \x01(\t\x12*\n\x07profile\x18\x05 \x01(\x0b\x32\x19.headrace.wire.v1.Profile\x12\x11\n\tstarts_at\x18\x06 \x01(\x03\x12\x11\n\tanchor_ms\x18\x07 \x01(\x03\x12$\n\x04plan\x18\x08 \x01(\x0b\x32\x16.headrace.wire.v1.Plan\x12\x10\n\x08lease_ms\x18\t \x01(\r\"b\n\x0f\x41llocateRequest\x12\x12\n\nsession_id\x18\x01 \x01(\t\x12(\n\x06source\x18\x02 \x01(\x0b\x32\x18.headrace.wire.v1.Source\x12\x11\n\tanchor_ms\x18\x03 \x01(\x03\"M\n\x10\x41llocateResponse\x12$\n\x04plan\x18\x01 \x01(\x0b\x32\x16.headrace.wire.v1.Plan\x12\x13\n\x0btranscoders\x18\x02 \x03(\t\"\xd4\x01\n\x0bHeldSession\x12\x12\n\nsession_id\x18\x01 \x01(\t\x12\x0e\n\x06stream\x18\x02 \x01(\t\x12\x0b\n\x03run\x18\x03 \x01(\t\x12\x0f\n\x07session\x18\x04 \x01(\x04\x12\x0c\n\x04peer\x18\x05 \x01(\t\x12\x11\n\tanchor_ms\x18\x06 \x01(\x03\x12$\n\x04plan\x18\x07 \x01(\x0b\x32\x16.headrace.wire.v1.Plan\x12(\n\x06source\x18\x08 \x01(\x0b\x32\x18.headrace.wire.v1.Source\x12\x12\n\ntranscoder\x18\t \x01(\t\"M\n\x0cRenewRequest\x12\x0c\n\x04\x65\x64ge\x18\x01 \x01(\t\x12/\n\x08sessions\x18\x02 \x03(\x0b\x32\x1d.headrace.wire.v1.HeldSession\"a\n\x07Verdict\x12\x12\n\nsession_id\x18\x01 \x01(\t\x12\x0c\n\x04held\x18\x02 \x01(\x08\x12\x0e\n\x06reason\x18\x03 \x01(\t\x12\x13\n\x0b\x64\x65scription\x18\x04 \x01(\t\x12\x0f\n\x07suspect\x18\x05 \x01(\x08\"<\n\rRenewResponse\x12+\n\x08verdicts\x18\x01 \x03(\x0b\x32\x19.headrace.wire.v1.Verdict\"f\n\x0eReleaseRequest\x12\x12\n\nsession_id\x18\x01 \x01(\t\x12/\n\x06reason\x18\x02 \x01(\x0e\x32\x1f.headrace.wire.v1.ReleaseReason\x12\x0f\n\x07\x66lushed\x18\x03 \x01(\x08\"\x11\n\x0fReleaseResponse\"4\n\rSessionReport\x12\x12\n\nsession_id\x18\x01 \x01(\t\x12\x0f\n\x07idle_ms\x18\x02 \x01(\r\"\xe0\x01\n\tPodReport\x12\x0b\n\x03pod\x18\x01 \x01(\t\x12\x0e\n\x06target\x18\x02 \x01(\t\x12\x0f\n\x07version\x18\x03 \x01(\t\x12\r\n\x05ready\x18\x04 \x01(\x08\x12\x10\n\x08\x63\x61pacity\x18\x05 \x01(\x04\x12\x0c\n\x04used\x18\x06 \x01(\x04\x12\x0c\n\x04runs\x18\x07 \x03(\t\x12\'\n\x04kind\x18\x08 \x01(\x0e\x32\x19.headrace.wire.v1.PodKind\x12\x0c\n\x04zone\x18\t \x01(\t\x12\x31\n\x08sessions\x18\n \x03(\x0b\x32\x1f.headrace.wire.v1.SessionReport\"\x10\n\x0eReportResponse*}\n\rReleaseReason\x12\x1e\n\x1aRELEASE_REASON_UNSPECIFIED\x10\x00\x12\x18\n\x14RELEASE_REASON_ENDED\x10\x01\x12\x17\n\x13RELEASE_REASON_LOST\x10\x02\x12\x19\n\x15RELEASE_REASON_FAILED\x10\x03*d\n\x07PodKind\x12\x18\n\x14POD_KIND_UNSPECIFIED\x10\x00\x12\x11\n\rPOD_KIND_EDGE\x10\x01\x12\x17\n\x13POD_KIND_TRANSCODER\x10\x02\x12\x13\n\x0fPOD_KIND_ORIGIN\x10\x03\x32\xd3\x02\n\x08Sessions\x12Z\n\x0bOpenSession\x12$.headrace.wire.v1.OpenSessionRequest\x1a%.headrace.wire.v1.OpenSessionResponse\x12Q\n\x08\x41llocate\x12!.headrace.wire.v1.AllocateRequest\x1a\".headrace.wire.v1.AllocateResponse\x12H\n\x05Renew\x12\x1e.headrace.wire.v1.RenewRequest\x1a\x1f.headrace.wire.v1.RenewResponse\x12N\n\x07Release\x12 .headrace.wire.v1.ReleaseRequest\x1a!.headrace.wire.v1.ReleaseResponse2R\n\x05\x46leet\x12I\n\x06Report\x12\x1b.headrace.wire.v1.PodReport\x1a .headrace.wire.v1.ReportResponse(\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1eheadrace/wire/v1/control.proto\x12\x10headrace.wire.v1\x1a\x1cheadrace/wire/v1/types.proto\"^\n\x12OpenSessionRequest\x12\x0b\n\x03\x61pp\x18\x01 \x01(\t\x12\x0b\n\x03key\x18\x02 \x01(\t\x12\x0c\n\x04\x65\x64ge\x18\x03 \x01(\t\x12\x0c\n\x04peer\x18\x04 \x01(\t\x12\x12\n\nsession_id\x18\x05 \x01(\t\"-\n\nLeaseToken\x12\x0b\n\x03jwt\x18\x01 \x01(\t\x12\x12\n\nexpires_ms\x18\x02 \x01(\x03\"\x8e\x02\n\x13OpenSessionResponse\x12\x0e\n\x06stream\x18\x01 \x01(\t\x12\x0b\n\x03run\x18\x02 \x01(\t\x12\x0f\n\x07session\x18\x03 \x01(\x04\x12\x12\n\nsession_id\x18\x04 \x01(\t\x12*\n\x07profile\x18\x05 \x01(\x0b\x32\x19.headrace.wire.v1.Profile\x12\x11\n\tstarts_at\x18\x06 \x01(\x03\x12\x11\n\tanchor_ms\x18\x07 \x01(\x03\x12$\n\x04plan\x18\x08 \x01(\x0b\x32\x16.headrace.wire.v1.Plan\x12\x10\n\x08lease_ms\x18\t \x01(\r\x12+\n\x05token\x18\n \x01(\x0b\x32\x1c.headrace.wire.v1.LeaseToken\"b\n\x0f\x41llocateRequest\x12\x12\n\nsession_id\x18\x01 \x01(\t\x12(\n\x06source\x18\x02 \x01(\x0b\x32\x18.headrace.wire.v1.Source\x12\x11\n\tanchor_ms\x18\x03 \x01(\x03\"M\n\x10\x41llocateResponse\x12$\n\x04plan\x18\x01 \x01(\x0b\x32\x16.headrace.wire.v1.Plan\x12\x13\n\x0btranscoders\x18\x02 \x03(\t\"\xee\x01\n\x0bHeldSession\x12\x12\n\nsession_id\x18\x01 \x01(\t\x12\x0e\n\x06stream\x18\x02 \x01(\t\x12\x0b\n\x03run\x18\x03 \x01(\t\x12\x0f\n\x07session\x18\x04 \x01(\x04\x12\x0c\n\x04peer\x18\x05 \x01(\t\x12\x11\n\tanchor_ms\x18\x06 \x01(\x03\x12$\n\x04plan\x18\x07 \x01(\x0b\x32\x16.headrace.wire.v1.Plan\x12(\n\x06source\x18\x08 \x01(\x0b\x32\x18.headrace.wire.v1.Source\x12\x12\n\ntranscoder\x18\t \x01(\t\x12\x18\n\x10token_expires_ms\x18\n \x01(\x03\"M\n\x0cRenewRequest\x12\x0c\n\x04\x65\x64ge\x18\x01 \x01(\t\x12/\n\x08sessions\x18\x02 \x03(\x0b\x32\x1d.headrace.wire.v1.HeldSession\"\x8e\x01\n\x07Verdict\x12\x12\n\nsession_id\x18\x01 \x01(\t\x12\x0c\n\x04held\x18\x02 \x01(\x08\x12\x0e\n\x06reason\x18\x03 \x01(\t\x12\x13\n\x0b\x64\x65scription\x18\x04 \x01(\t\x12\x0f\n\x07suspect\x18\x05 \x01(\x08\x12+\n\x05token\x18\x06 \x01(\x0b\x32\x1c.headrace.wire.v1.LeaseToken\"<\n\rRenewResponse\x12+\n\x08verdicts\x18\x01 \x03(\x0b\x32\x19.headrace.wire.v1.Verdict\"f\n\x0eReleaseRequest\x12\x12\n\nsession_id\x18\x01 \x01(\t\x12/\n\x06reason\x18\x02 \x01(\x0e\x32\x1f.headrace.wire.v1.ReleaseReason\x12\x0f\n\x07\x66lushed\x18\x03 \x01(\x08\"\x11\n\x0fReleaseResponse\"4\n\rSessionReport\x12\x12\n\nsession_id\x18\x01 \x01(\t\x12\x0f\n\x07idle_ms\x18\x02 \x01(\r\"\xe0\x01\n\tPodReport\x12\x0b\n\x03pod\x18\x01 \x01(\t\x12\x0e\n\x06target\x18\x02 \x01(\t\x12\x0f\n\x07version\x18\x03 \x01(\t\x12\r\n\x05ready\x18\x04 \x01(\x08\x12\x10\n\x08\x63\x61pacity\x18\x05 \x01(\x04\x12\x0c\n\x04used\x18\x06 \x01(\x04\x12\x0c\n\x04runs\x18\x07 \x03(\t\x12\'\n\x04kind\x18\x08 \x01(\x0e\x32\x19.headrace.wire.v1.PodKind\x12\x0c\n\x04zone\x18\t \x01(\t\x12\x31\n\x08sessions\x18\n \x03(\x0b\x32\x1f.headrace.wire.v1.SessionReport\"\x10\n\x0eReportResponse*}\n\rReleaseReason\x12\x1e\n\x1aRELEASE_REASON_UNSPECIFIED\x10\x00\x12\x18\n\x14RELEASE_REASON_ENDED\x10\x01\x12\x17\n\x13RELEASE_REASON_LOST\x10\x02\x12\x19\n\x15RELEASE_REASON_FAILED\x10\x03*d\n\x07PodKind\x12\x18\n\x14POD_KIND_UNSPECIFIED\x10\x00\x12\x11\n\rPOD_KIND_EDGE\x10\x01\x12\x17\n\x13POD_KIND_TRANSCODER\x10\x02\x12\x13\n\x0fPOD_KIND_ORIGIN\x10\x03\x32\xd3\x02\n\x08Sessions\x12Z\n\x0bOpenSession\x12$.headrace.wire.v1.OpenSessionRequest\x1a%.headrace.wire.v1.OpenSessionResponse\x12Q\n\x08\x41llocate\x12!.headrace.wire.v1.AllocateRequest\x1a\".headrace.wire.v1.AllocateResponse\x12H\n\x05Renew\x12\x1e.headrace.wire.v1.RenewRequest\x1a\x1f.headrace.wire.v1.RenewResponse\x12N\n\x07Release\x12 .headrace.wire.v1.ReleaseRequest\x1a!.headrace.wire.v1.ReleaseResponse2R\n\x05\x46leet\x12I\n\x06Report\x12\x1b.headrace.wire.v1.PodReport\x1a .headrace.wire.v1.ReportResponse(\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'headrace.wire.v1.control_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_RELEASEREASON']._serialized_start=1462
-  _globals['_RELEASEREASON']._serialized_end=1587
-  _globals['_PODKIND']._serialized_start=1589
-  _globals['_PODKIND']._serialized_end=1689
+  _globals['_RELEASEREASON']._serialized_start=1626
+  _globals['_RELEASEREASON']._serialized_end=1751
+  _globals['_PODKIND']._serialized_start=1753
+  _globals['_PODKIND']._serialized_end=1853
   _globals['_OPENSESSIONREQUEST']._serialized_start=82
   _globals['_OPENSESSIONREQUEST']._serialized_end=176
-  _globals['_OPENSESSIONRESPONSE']._serialized_start=179
-  _globals['_OPENSESSIONRESPONSE']._serialized_end=404
-  _globals['_ALLOCATEREQUEST']._serialized_start=406
-  _globals['_ALLOCATEREQUEST']._serialized_end=504
-  _globals['_ALLOCATERESPONSE']._serialized_start=506
-  _globals['_ALLOCATERESPONSE']._serialized_end=583
-  _globals['_HELDSESSION']._serialized_start=586
-  _globals['_HELDSESSION']._serialized_end=798
-  _globals['_RENEWREQUEST']._serialized_start=800
-  _globals['_RENEWREQUEST']._serialized_end=877
-  _globals['_VERDICT']._serialized_start=879
-  _globals['_VERDICT']._serialized_end=976
-  _globals['_RENEWRESPONSE']._serialized_start=978
-  _globals['_RENEWRESPONSE']._serialized_end=1038
-  _globals['_RELEASEREQUEST']._serialized_start=1040
-  _globals['_RELEASEREQUEST']._serialized_end=1142
-  _globals['_RELEASERESPONSE']._serialized_start=1144
-  _globals['_RELEASERESPONSE']._serialized_end=1161
-  _globals['_SESSIONREPORT']._serialized_start=1163
-  _globals['_SESSIONREPORT']._serialized_end=1215
-  _globals['_PODREPORT']._serialized_start=1218
-  _globals['_PODREPORT']._serialized_end=1442
-  _globals['_REPORTRESPONSE']._serialized_start=1444
-  _globals['_REPORTRESPONSE']._serialized_end=1460
-  _globals['_SESSIONS']._serialized_start=1692
-  _globals['_SESSIONS']._serialized_end=2031
-  _globals['_FLEET']._serialized_start=2033
-  _globals['_FLEET']._serialized_end=2115
+  _globals['_LEASETOKEN']._serialized_start=178
+  _globals['_LEASETOKEN']._serialized_end=223
+  _globals['_OPENSESSIONRESPONSE']._serialized_start=226
+  _globals['_OPENSESSIONRESPONSE']._serialized_end=496
+  _globals['_ALLOCATEREQUEST']._serialized_start=498
+  _globals['_ALLOCATEREQUEST']._serialized_end=596
+  _globals['_ALLOCATERESPONSE']._serialized_start=598
+  _globals['_ALLOCATERESPONSE']._serialized_end=675
+  _globals['_HELDSESSION']._serialized_start=678
+  _globals['_HELDSESSION']._serialized_end=916
+  _globals['_RENEWREQUEST']._serialized_start=918
+  _globals['_RENEWREQUEST']._serialized_end=995
+  _globals['_VERDICT']._serialized_start=998
+  _globals['_VERDICT']._serialized_end=1140
+  _globals['_RENEWRESPONSE']._serialized_start=1142
+  _globals['_RENEWRESPONSE']._serialized_end=1202
+  _globals['_RELEASEREQUEST']._serialized_start=1204
+  _globals['_RELEASEREQUEST']._serialized_end=1306
+  _globals['_RELEASERESPONSE']._serialized_start=1308
+  _globals['_RELEASERESPONSE']._serialized_end=1325
+  _globals['_SESSIONREPORT']._serialized_start=1327
+  _globals['_SESSIONREPORT']._serialized_end=1379
+  _globals['_PODREPORT']._serialized_start=1382
+  _globals['_PODREPORT']._serialized_end=1606
+  _globals['_REPORTRESPONSE']._serialized_start=1608
+  _globals['_REPORTRESPONSE']._serialized_end=1624
+  _globals['_SESSIONS']._serialized_start=1856
+  _globals['_SESSIONS']._serialized_end=2195
+  _globals['_FLEET']._serialized_start=2197
+  _globals['_FLEET']._serialized_end=2279
 # @@protoc_insertion_point(module_scope)

@@ -44,8 +44,16 @@ class OpenSessionRequest(_message.Message):
     session_id: str
     def __init__(self, app: _Optional[str] = ..., key: _Optional[str] = ..., edge: _Optional[str] = ..., peer: _Optional[str] = ..., session_id: _Optional[str] = ...) -> None: ...
 
+class LeaseToken(_message.Message):
+    __slots__ = ("jwt", "expires_ms")
+    JWT_FIELD_NUMBER: _ClassVar[int]
+    EXPIRES_MS_FIELD_NUMBER: _ClassVar[int]
+    jwt: str
+    expires_ms: int
+    def __init__(self, jwt: _Optional[str] = ..., expires_ms: _Optional[int] = ...) -> None: ...
+
 class OpenSessionResponse(_message.Message):
-    __slots__ = ("stream", "run", "session", "session_id", "profile", "starts_at", "anchor_ms", "plan", "lease_ms")
+    __slots__ = ("stream", "run", "session", "session_id", "profile", "starts_at", "anchor_ms", "plan", "lease_ms", "token")
     STREAM_FIELD_NUMBER: _ClassVar[int]
     RUN_FIELD_NUMBER: _ClassVar[int]
     SESSION_FIELD_NUMBER: _ClassVar[int]
@@ -55,6 +63,7 @@ class OpenSessionResponse(_message.Message):
     ANCHOR_MS_FIELD_NUMBER: _ClassVar[int]
     PLAN_FIELD_NUMBER: _ClassVar[int]
     LEASE_MS_FIELD_NUMBER: _ClassVar[int]
+    TOKEN_FIELD_NUMBER: _ClassVar[int]
     stream: str
     run: str
     session: int
@@ -64,7 +73,8 @@ class OpenSessionResponse(_message.Message):
     anchor_ms: int
     plan: _types_pb2.Plan
     lease_ms: int
-    def __init__(self, stream: _Optional[str] = ..., run: _Optional[str] = ..., session: _Optional[int] = ..., session_id: _Optional[str] = ..., profile: _Optional[_Union[_types_pb2.Profile, _Mapping]] = ..., starts_at: _Optional[int] = ..., anchor_ms: _Optional[int] = ..., plan: _Optional[_Union[_types_pb2.Plan, _Mapping]] = ..., lease_ms: _Optional[int] = ...) -> None: ...
+    token: LeaseToken
+    def __init__(self, stream: _Optional[str] = ..., run: _Optional[str] = ..., session: _Optional[int] = ..., session_id: _Optional[str] = ..., profile: _Optional[_Union[_types_pb2.Profile, _Mapping]] = ..., starts_at: _Optional[int] = ..., anchor_ms: _Optional[int] = ..., plan: _Optional[_Union[_types_pb2.Plan, _Mapping]] = ..., lease_ms: _Optional[int] = ..., token: _Optional[_Union[LeaseToken, _Mapping]] = ...) -> None: ...
 
 class AllocateRequest(_message.Message):
     __slots__ = ("session_id", "source", "anchor_ms")
@@ -85,7 +95,7 @@ class AllocateResponse(_message.Message):
     def __init__(self, plan: _Optional[_Union[_types_pb2.Plan, _Mapping]] = ..., transcoders: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class HeldSession(_message.Message):
-    __slots__ = ("session_id", "stream", "run", "session", "peer", "anchor_ms", "plan", "source", "transcoder")
+    __slots__ = ("session_id", "stream", "run", "session", "peer", "anchor_ms", "plan", "source", "transcoder", "token_expires_ms")
     SESSION_ID_FIELD_NUMBER: _ClassVar[int]
     STREAM_FIELD_NUMBER: _ClassVar[int]
     RUN_FIELD_NUMBER: _ClassVar[int]
@@ -95,6 +105,7 @@ class HeldSession(_message.Message):
     PLAN_FIELD_NUMBER: _ClassVar[int]
     SOURCE_FIELD_NUMBER: _ClassVar[int]
     TRANSCODER_FIELD_NUMBER: _ClassVar[int]
+    TOKEN_EXPIRES_MS_FIELD_NUMBER: _ClassVar[int]
     session_id: str
     stream: str
     run: str
@@ -104,7 +115,8 @@ class HeldSession(_message.Message):
     plan: _types_pb2.Plan
     source: _types_pb2.Source
     transcoder: str
-    def __init__(self, session_id: _Optional[str] = ..., stream: _Optional[str] = ..., run: _Optional[str] = ..., session: _Optional[int] = ..., peer: _Optional[str] = ..., anchor_ms: _Optional[int] = ..., plan: _Optional[_Union[_types_pb2.Plan, _Mapping]] = ..., source: _Optional[_Union[_types_pb2.Source, _Mapping]] = ..., transcoder: _Optional[str] = ...) -> None: ...
+    token_expires_ms: int
+    def __init__(self, session_id: _Optional[str] = ..., stream: _Optional[str] = ..., run: _Optional[str] = ..., session: _Optional[int] = ..., peer: _Optional[str] = ..., anchor_ms: _Optional[int] = ..., plan: _Optional[_Union[_types_pb2.Plan, _Mapping]] = ..., source: _Optional[_Union[_types_pb2.Source, _Mapping]] = ..., transcoder: _Optional[str] = ..., token_expires_ms: _Optional[int] = ...) -> None: ...
 
 class RenewRequest(_message.Message):
     __slots__ = ("edge", "sessions")
@@ -115,18 +127,20 @@ class RenewRequest(_message.Message):
     def __init__(self, edge: _Optional[str] = ..., sessions: _Optional[_Iterable[_Union[HeldSession, _Mapping]]] = ...) -> None: ...
 
 class Verdict(_message.Message):
-    __slots__ = ("session_id", "held", "reason", "description", "suspect")
+    __slots__ = ("session_id", "held", "reason", "description", "suspect", "token")
     SESSION_ID_FIELD_NUMBER: _ClassVar[int]
     HELD_FIELD_NUMBER: _ClassVar[int]
     REASON_FIELD_NUMBER: _ClassVar[int]
     DESCRIPTION_FIELD_NUMBER: _ClassVar[int]
     SUSPECT_FIELD_NUMBER: _ClassVar[int]
+    TOKEN_FIELD_NUMBER: _ClassVar[int]
     session_id: str
     held: bool
     reason: str
     description: str
     suspect: bool
-    def __init__(self, session_id: _Optional[str] = ..., held: _Optional[bool] = ..., reason: _Optional[str] = ..., description: _Optional[str] = ..., suspect: _Optional[bool] = ...) -> None: ...
+    token: LeaseToken
+    def __init__(self, session_id: _Optional[str] = ..., held: _Optional[bool] = ..., reason: _Optional[str] = ..., description: _Optional[str] = ..., suspect: _Optional[bool] = ..., token: _Optional[_Union[LeaseToken, _Mapping]] = ...) -> None: ...
 
 class RenewResponse(_message.Message):
     __slots__ = ("verdicts",)

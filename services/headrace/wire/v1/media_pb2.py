@@ -25,37 +25,37 @@ _sym_db = _symbol_database.Default()
 from headrace.wire.v1 import types_pb2 as headrace_dot_wire_dot_v1_dot_types__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1cheadrace/wire/v1/media.proto\x12\x10headrace.wire.v1\x1a\x1cheadrace/wire/v1/types.proto\"\xb4\x01\n\x08IngestUp\x12&\n\x04open\x18\x01 \x01(\x0b\x32\x16.headrace.wire.v1.OpenH\x00\x12*\n\x06\x66rames\x18\x02 \x01(\x0b\x32\x18.headrace.wire.v1.FramesH\x00\x12&\n\x04hold\x18\x03 \x01(\x0b\x32\x16.headrace.wire.v1.HoldH\x00\x12$\n\x03\x65nd\x18\x04 \x01(\x0b\x32\x15.headrace.wire.v1.EndH\x00\x42\x06\n\x04step\"\xce\x01\n\x04Open\x12\x0b\n\x03run\x18\x01 \x01(\t\x12\x0f\n\x07session\x18\x02 \x01(\x04\x12\x12\n\nsession_id\x18\x03 \x01(\t\x12\x0f\n\x07\x61ttempt\x18\x04 \x01(\x04\x12\r\n\x05\x66loor\x18\x05 \x01(\x03\x12$\n\x04plan\x18\x06 \x01(\x0b\x32\x16.headrace.wire.v1.Plan\x12(\n\x06source\x18\x07 \x01(\x0b\x32\x18.headrace.wire.v1.Source\x12\x11\n\tanchor_ms\x18\x08 \x01(\x03\x12\x11\n\tstarts_at\x18\t \x01(\x03\"1\n\x06\x46rames\x12\'\n\x06\x66rames\x18\x01 \x03(\x0b\x32\x17.headrace.wire.v1.Frame\"\x96\x01\n\x05\x46rame\x12$\n\x04kind\x18\x01 \x01(\x0e\x32\x16.headrace.wire.v1.Kind\x12\x10\n\x08keyframe\x18\x02 \x01(\x08\x12\x0b\n\x03\x64ts\x18\x03 \x01(\x12\x12\x0b\n\x03pts\x18\x04 \x01(\x12\x12\x0c\n\x04\x64\x61ta\x18\x05 \x01(\x0c\x12\x0e\n\x06sample\x18\x06 \x01(\x12\x12\x0f\n\x07samples\x18\x07 \x01(\r\x12\x0c\n\x04jump\x18\x08 \x01(\x08\"\x12\n\x04Hold\x12\n\n\x02\x61t\x18\x01 \x01(\x03\"\x05\n\x03\x45nd\"\xd2\x01\n\nIngestDown\x12.\n\x08\x61\x63\x63\x65pted\x18\x01 \x01(\x0b\x32\x1a.headrace.wire.v1.AcceptedH\x00\x12,\n\x07refused\x18\x02 \x01(\x0b\x32\x19.headrace.wire.v1.RefusedH\x00\x12.\n\x08progress\x18\x03 \x01(\x0b\x32\x1a.headrace.wire.v1.ProgressH\x00\x12.\n\x08\x64raining\x18\x04 \x01(\x0b\x32\x1a.headrace.wire.v1.DrainingH\x00\x42\x06\n\x04step\"\x1f\n\x08\x41\x63\x63\x65pted\x12\x13\n\x0bresume_from\x18\x01 \x01(\x03\"\\\n\x07Refused\x12\x0e\n\x06reason\x18\x01 \x01(\t\x12\x13\n\x0b\x64\x65scription\x18\x02 \x01(\t\x12\x15\n\rfence_session\x18\x03 \x01(\x04\x12\x15\n\rfence_attempt\x18\x04 \x01(\x04\">\n\x08Progress\x12\x19\n\x11published_through\x18\x01 \x01(\x03\x12\x17\n\x0f\x64urable_through\x18\x02 \x01(\x03\"\n\n\x08\x44raining*<\n\x04Kind\x12\x14\n\x10KIND_UNSPECIFIED\x10\x00\x12\x0e\n\nKIND_VIDEO\x10\x01\x12\x0e\n\nKIND_AUDIO\x10\x02\x32P\n\x06Ingest\x12\x46\n\x06Ingest\x12\x1a.headrace.wire.v1.IngestUp\x1a\x1c.headrace.wire.v1.IngestDown(\x01\x30\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1cheadrace/wire/v1/media.proto\x12\x10headrace.wire.v1\x1a\x1cheadrace/wire/v1/types.proto\"\xb4\x01\n\x08IngestUp\x12&\n\x04open\x18\x01 \x01(\x0b\x32\x16.headrace.wire.v1.OpenH\x00\x12*\n\x06\x66rames\x18\x02 \x01(\x0b\x32\x18.headrace.wire.v1.FramesH\x00\x12&\n\x04hold\x18\x03 \x01(\x0b\x32\x16.headrace.wire.v1.HoldH\x00\x12$\n\x03\x65nd\x18\x04 \x01(\x0b\x32\x15.headrace.wire.v1.EndH\x00\x42\x06\n\x04step\"\xdd\x01\n\x04Open\x12\x0b\n\x03run\x18\x01 \x01(\t\x12\x0f\n\x07session\x18\x02 \x01(\x04\x12\x12\n\nsession_id\x18\x03 \x01(\t\x12\x0f\n\x07\x61ttempt\x18\x04 \x01(\x04\x12\r\n\x05\x66loor\x18\x05 \x01(\x03\x12$\n\x04plan\x18\x06 \x01(\x0b\x32\x16.headrace.wire.v1.Plan\x12(\n\x06source\x18\x07 \x01(\x0b\x32\x18.headrace.wire.v1.Source\x12\x11\n\tanchor_ms\x18\x08 \x01(\x03\x12\x11\n\tstarts_at\x18\t \x01(\x03\x12\r\n\x05token\x18\n \x01(\t\"1\n\x06\x46rames\x12\'\n\x06\x66rames\x18\x01 \x03(\x0b\x32\x17.headrace.wire.v1.Frame\"\x96\x01\n\x05\x46rame\x12$\n\x04kind\x18\x01 \x01(\x0e\x32\x16.headrace.wire.v1.Kind\x12\x10\n\x08keyframe\x18\x02 \x01(\x08\x12\x0b\n\x03\x64ts\x18\x03 \x01(\x12\x12\x0b\n\x03pts\x18\x04 \x01(\x12\x12\x0c\n\x04\x64\x61ta\x18\x05 \x01(\x0c\x12\x0e\n\x06sample\x18\x06 \x01(\x12\x12\x0f\n\x07samples\x18\x07 \x01(\r\x12\x0c\n\x04jump\x18\x08 \x01(\x08\"\x12\n\x04Hold\x12\n\n\x02\x61t\x18\x01 \x01(\x03\"\x05\n\x03\x45nd\"\xd2\x01\n\nIngestDown\x12.\n\x08\x61\x63\x63\x65pted\x18\x01 \x01(\x0b\x32\x1a.headrace.wire.v1.AcceptedH\x00\x12,\n\x07refused\x18\x02 \x01(\x0b\x32\x19.headrace.wire.v1.RefusedH\x00\x12.\n\x08progress\x18\x03 \x01(\x0b\x32\x1a.headrace.wire.v1.ProgressH\x00\x12.\n\x08\x64raining\x18\x04 \x01(\x0b\x32\x1a.headrace.wire.v1.DrainingH\x00\x42\x06\n\x04step\"\x1f\n\x08\x41\x63\x63\x65pted\x12\x13\n\x0bresume_from\x18\x01 \x01(\x03\"\\\n\x07Refused\x12\x0e\n\x06reason\x18\x01 \x01(\t\x12\x13\n\x0b\x64\x65scription\x18\x02 \x01(\t\x12\x15\n\rfence_session\x18\x03 \x01(\x04\x12\x15\n\rfence_attempt\x18\x04 \x01(\x04\">\n\x08Progress\x12\x19\n\x11published_through\x18\x01 \x01(\x03\x12\x17\n\x0f\x64urable_through\x18\x02 \x01(\x03\"\n\n\x08\x44raining*<\n\x04Kind\x12\x14\n\x10KIND_UNSPECIFIED\x10\x00\x12\x0e\n\nKIND_VIDEO\x10\x01\x12\x0e\n\nKIND_AUDIO\x10\x02\x32P\n\x06Ingest\x12\x46\n\x06Ingest\x12\x1a.headrace.wire.v1.IngestUp\x1a\x1c.headrace.wire.v1.IngestDown(\x01\x30\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'headrace.wire.v1.media_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_KIND']._serialized_start=1119
-  _globals['_KIND']._serialized_end=1179
+  _globals['_KIND']._serialized_start=1134
+  _globals['_KIND']._serialized_end=1194
   _globals['_INGESTUP']._serialized_start=81
   _globals['_INGESTUP']._serialized_end=261
   _globals['_OPEN']._serialized_start=264
-  _globals['_OPEN']._serialized_end=470
-  _globals['_FRAMES']._serialized_start=472
-  _globals['_FRAMES']._serialized_end=521
-  _globals['_FRAME']._serialized_start=524
-  _globals['_FRAME']._serialized_end=674
-  _globals['_HOLD']._serialized_start=676
-  _globals['_HOLD']._serialized_end=694
-  _globals['_END']._serialized_start=696
-  _globals['_END']._serialized_end=701
-  _globals['_INGESTDOWN']._serialized_start=704
-  _globals['_INGESTDOWN']._serialized_end=914
-  _globals['_ACCEPTED']._serialized_start=916
-  _globals['_ACCEPTED']._serialized_end=947
-  _globals['_REFUSED']._serialized_start=949
-  _globals['_REFUSED']._serialized_end=1041
-  _globals['_PROGRESS']._serialized_start=1043
-  _globals['_PROGRESS']._serialized_end=1105
-  _globals['_DRAINING']._serialized_start=1107
-  _globals['_DRAINING']._serialized_end=1117
-  _globals['_INGEST']._serialized_start=1181
-  _globals['_INGEST']._serialized_end=1261
+  _globals['_OPEN']._serialized_end=485
+  _globals['_FRAMES']._serialized_start=487
+  _globals['_FRAMES']._serialized_end=536
+  _globals['_FRAME']._serialized_start=539
+  _globals['_FRAME']._serialized_end=689
+  _globals['_HOLD']._serialized_start=691
+  _globals['_HOLD']._serialized_end=709
+  _globals['_END']._serialized_start=711
+  _globals['_END']._serialized_end=716
+  _globals['_INGESTDOWN']._serialized_start=719
+  _globals['_INGESTDOWN']._serialized_end=929
+  _globals['_ACCEPTED']._serialized_start=931
+  _globals['_ACCEPTED']._serialized_end=962
+  _globals['_REFUSED']._serialized_start=964
+  _globals['_REFUSED']._serialized_end=1056
+  _globals['_PROGRESS']._serialized_start=1058
+  _globals['_PROGRESS']._serialized_end=1120
+  _globals['_DRAINING']._serialized_start=1122
+  _globals['_DRAINING']._serialized_end=1132
+  _globals['_INGEST']._serialized_start=1196
+  _globals['_INGEST']._serialized_end=1276
 # @@protoc_insertion_point(module_scope)

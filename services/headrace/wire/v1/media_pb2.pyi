@@ -30,7 +30,7 @@ class IngestUp(_message.Message):
     def __init__(self, open: _Optional[_Union[Open, _Mapping]] = ..., frames: _Optional[_Union[Frames, _Mapping]] = ..., hold: _Optional[_Union[Hold, _Mapping]] = ..., end: _Optional[_Union[End, _Mapping]] = ...) -> None: ...
 
 class Open(_message.Message):
-    __slots__ = ("run", "session", "session_id", "attempt", "floor", "plan", "source", "anchor_ms", "starts_at")
+    __slots__ = ("run", "session", "session_id", "attempt", "floor", "plan", "source", "anchor_ms", "starts_at", "token")
     RUN_FIELD_NUMBER: _ClassVar[int]
     SESSION_FIELD_NUMBER: _ClassVar[int]
     SESSION_ID_FIELD_NUMBER: _ClassVar[int]
@@ -40,6 +40,7 @@ class Open(_message.Message):
     SOURCE_FIELD_NUMBER: _ClassVar[int]
     ANCHOR_MS_FIELD_NUMBER: _ClassVar[int]
     STARTS_AT_FIELD_NUMBER: _ClassVar[int]
+    TOKEN_FIELD_NUMBER: _ClassVar[int]
     run: str
     session: int
     session_id: str
@@ -49,7 +50,8 @@ class Open(_message.Message):
     source: _types_pb2.Source
     anchor_ms: int
     starts_at: int
-    def __init__(self, run: _Optional[str] = ..., session: _Optional[int] = ..., session_id: _Optional[str] = ..., attempt: _Optional[int] = ..., floor: _Optional[int] = ..., plan: _Optional[_Union[_types_pb2.Plan, _Mapping]] = ..., source: _Optional[_Union[_types_pb2.Source, _Mapping]] = ..., anchor_ms: _Optional[int] = ..., starts_at: _Optional[int] = ...) -> None: ...
+    token: str
+    def __init__(self, run: _Optional[str] = ..., session: _Optional[int] = ..., session_id: _Optional[str] = ..., attempt: _Optional[int] = ..., floor: _Optional[int] = ..., plan: _Optional[_Union[_types_pb2.Plan, _Mapping]] = ..., source: _Optional[_Union[_types_pb2.Source, _Mapping]] = ..., anchor_ms: _Optional[int] = ..., starts_at: _Optional[int] = ..., token: _Optional[str] = ...) -> None: ...
 
 class Frames(_message.Message):
     __slots__ = ("frames",)
