@@ -109,6 +109,10 @@ proto-check: install-dev ## Fail when the committed stubs are not those of proto
 config-reference: install-dev ## Write docs/reference/config.md from the settings classes (committed)
 	@$(BIN)/python -m tests.support.config_reference
 
+.PHONY: metrics-reference
+metrics-reference: install-dev ## Write docs/reference/metrics.md from docs/reference/metrics.yaml (committed)
+	@$(BIN)/python -m tests.support.metrics_reference
+
 .PHONY: lock
 lock: ## Write the lock files from pyproject.toml (needs uv)
 	@command -v uv > /dev/null || { echo "make lock needs uv; everything else does without." >&2; exit 1; }

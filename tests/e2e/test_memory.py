@@ -161,7 +161,7 @@ def course(
         for encoder in course.encoders:
             encoder.join()
         eventually("everything forgotten", lambda: stack.metric("headrace_log_runs") == 0, ENDED_RUN_S + 30)
-        eventually("nobody watches", lambda: stack.metric("headrace_origin_runs_followed") == 0, IDLE_S + 30)
+        eventually("nobody watches", lambda: stack.metric("headrace_origin_followed_runs") == 0, IDLE_S + 30)
         course.after = look(stack)
         yield course
 
@@ -171,7 +171,7 @@ def test_slow_reading_costs_no_encoder_anything(course: Course) -> None:
     assert [encoder.error for encoder in course.encoders if encoder.error] == []
     assert course.after is not None
     assert course.after["edge_read_pauses_total"] > 10 * STREAMS
-    assert course.after.labelled("transcoder_frames_total", kind="video") == STREAMS * FRAMES
+    assert course.after.labelled("transcoder_received_frames_total", kind="video") == STREAMS * FRAMES
     assert course.after.labelled("transcoder_calls_total", outcome="done") == STREAMS
 
 
@@ -185,7 +185,7 @@ def test_the_log_holds_twenty_windows_and_their_margin(course: Course) -> None:
     rate = len(course.media) / TIMELINE_S
     for sample in course.steady:
         held = sample["log_held_bytes"]
-        parts_s = course.steady[-1]["transcoder_parts_total"] / STREAMS / TIMELINE_S
+        parts_s = course.steady[-1]["transcoder_published_parts_total"] / STREAMS / TIMELINE_S
         assert STREAMS * WINDOW_S * rate * 0.95 < held < STREAMS * kept_s * (1.05 * rate + 1024 * parts_s)
         assert sample["log_runs"] == STREAMS
         assert sample["log_shrunk_segments_total"] == 0

@@ -27,10 +27,12 @@ GRACE_S = 1  # open responses get this long when the server stops
 LOOK_S = 1.0
 MAX_HEAD_BYTES = 64 * 1024  # of one request: its line and its headers
 
-CONNECTIONS = Gauge("headrace_http_connections", "Open HTTP connections")
-REFUSED = Counter("headrace_http_refused_total", "Connections and requests beyond the limit")
-BAD_REQUESTS = Counter("headrace_http_bad_requests_total", "Requests that are no HTTP, or larger than they may be")
-TIMED_OUT = Counter("headrace_http_timed_out_total", "Connections that asked or read too slowly")
+CONNECTIONS = Gauge("headrace_http_connections", "Open HTTP connections.")
+CONNECTIONS_LIMIT = Gauge("headrace_http_limit_connections", "How many there may be; one more is answered 503.")
+WAITING = Gauge("headrace_http_open_requests", "Whole HTTP requests that have not been answered yet.")
+REFUSED = Counter("headrace_http_refused_connections_total", "Connections and requests beyond the limit.")
+BAD_REQUESTS = Counter("headrace_http_bad_requests_total", "Requests that are no HTTP, or larger than they may be.")
+TIMED_OUT = Counter("headrace_http_timed_out_connections_total", "Connections that asked or read too slowly.")
 
 _full = RateLimited(logger(__name__), "too many HTTP connections")
 
@@ -55,6 +57,8 @@ LIMITS = Limits()
 async def serve_http(app: Any, sock: socket.socket, limits: Limits = LIMITS) -> None:
     """Serve an ASGI app on `sock` until cancelled; open responses are given `GRACE_S`. Its `direct` is asked first."""
     files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    most = min(limits.connections, files // 2)
+    CONNECTIONS_LIMIT.set(most)
     config = uvicorn.Config(
         app,
         http=_Connection,
@@ -66,7 +70,7 @@ async def serve_http(app: Any, sock: socket.socket, limits: Limits = LIMITS) -> 
         lifespan="off",
         timeout_graceful_shutdown=GRACE_S,
         timeout_keep_alive=round(limits.idle_s),
-        limit_concurrency=min(limits.connections, files // 2),
+        limit_concurrency=most,
     )
     server = _Server(config)
     async with asyncio.TaskGroup() as group:
@@ -87,11 +91,15 @@ async def _watch(server: uvicorn.Server, limits: Limits) -> None:
         await asyncio.sleep(LOOK_S)
         now_s = monotonic_s()
         connections = tuple(server.server_state.connections)
-        CONNECTIONS.set(len(connections))
+        open_requests = 0
         for connection in connections:
-            if isinstance(connection, _Connection) and connection.overdue(now_s, limits):
-                TIMED_OUT.inc()
-                connection.transport.abort()
+            if isinstance(connection, _Connection):
+                open_requests += connection.answering
+                if connection.overdue(now_s, limits):
+                    TIMED_OUT.inc()
+                    connection.transport.abort()
+        CONNECTIONS.set(len(connections))
+        WAITING.set(open_requests)
 
 
 class _Server(uvicorn.Server):
@@ -121,6 +129,11 @@ class _Connection(HttpToolsProtocol):
         super().connection_lost(exc)
         if self._awaited is not None:
             self._awaited.cancel()
+
+    @property
+    def answering(self) -> bool:
+        """Whether a whole request is being answered."""
+        return self._since_s is None
 
     def overdue(self, now_s: float, limits: Limits) -> bool:
         """Whether the client has had all of its time. To be asked every second or so."""

@@ -14,6 +14,7 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 AsgiApp = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 PROBE_PATHS = frozenset({"/livez", "/readyz", "/metrics"})
+_PLAIN = [("content-type", "text/plain; charset=utf-8")]
 
 
 class Probes:
@@ -26,11 +27,9 @@ class Probes:
         """Answer one request (ASGI 3); anything but the three paths is 404."""
         if scope["type"] != "http":
             return
-        status, body, kind = self._answer(str(scope["path"]))
-        headers = [
-            (b"content-type", kind.encode()),
-            (b"content-length", str(len(body)).encode()),
-        ]
+        status, body, fields = self._answer(scope)
+        headers = [(name.encode(), value.encode()) for name, value in fields]
+        headers.append((b"content-length", str(len(body)).encode()))
         await send({"type": "http.response.start", "status": status, "headers": headers})
         await send(
             {
@@ -39,13 +38,18 @@ class Probes:
             }
         )
 
-    def _answer(self, path: str) -> tuple[int, bytes, str]:
-        plain = "text/plain; charset=utf-8"
-        if path == "/livez":
-            return 200, b"ok\n", plain
-        if path == "/readyz":
-            why = self._ready()
-            return (503, f"{why}\n".encode(), plain) if why else (200, b"ready\n", plain)
-        if path == "/metrics":
-            return 200, *exposition()
-        return 404, b"not found\n", plain
+    def _answer(self, scope: Scope) -> tuple[int, bytes, list[tuple[str, str]]]:
+        match scope["path"]:
+            case "/livez":
+                return 200, b"ok\n", _PLAIN
+            case "/readyz":
+                why = self._ready()
+                return (503, f"{why}\n".encode(), _PLAIN) if why else (200, b"ready\n", _PLAIN)
+            case "/metrics":
+                return 200, *exposition(_field(scope, b"accept"), _field(scope, b"accept-encoding"))
+        return 404, b"not found\n", _PLAIN
+
+
+def _field(scope: Scope, name: bytes) -> str:
+    """A header field of the request, repeated ones joined; ASGI's names are in lower case."""
+    return ", ".join(value.decode("latin-1") for each, value in scope["headers"] if each == name)

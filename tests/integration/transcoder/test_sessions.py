@@ -189,14 +189,14 @@ async def test_another_attempt_at_a_second_session_goes_on_from_what_is_logged(c
 async def test_what_lies_before_the_session_is_dropped_and_counted(clip: Clip) -> None:
     log, plan = MemoryLog(), clip.plan(SMALL)
     await first_session(log, clip, plan, killed=False)
-    labels = {"what": "before_the_session"}
-    before = REGISTRY.get_sample_value("headrace_transcoder_dropped_total", labels) or 0
+    labels = {"reason": "before_the_session"}
+    before = REGISTRY.get_sample_value("headrace_transcoder_dropped_frames_total", labels) or 0
     early = [frame for frame in again(clip, BACK_AT - TICKS_PER_S) if frame.pts < BACK_AT]
     async with supervising(log) as supervisor:
         work = await supervisor.take(opening(clip, plan, 2, BACK_AT))
         await work.feed([*early, *again(clip, BACK_AT)])
         await work.end()
-    counted = REGISTRY.get_sample_value("headrace_transcoder_dropped_total", labels) or 0
+    counted = REGISTRY.get_sample_value("headrace_transcoder_dropped_frames_total", labels) or 0
     assert counted - before == len(early)
     assert numbers(decoded_video(await published(log, "180p")))[-len(clip.shown) :] == [*range(len(clip.shown))]
 

@@ -113,10 +113,10 @@ async def test_a_failover_to_a_replica_that_was_cut_off_costs_nothing() -> None:
             parts = len(PLAN.rung_names)
             await writer.append(segment(1)[:parts])
             assert (writer.progress.published, writer.progress.durable) == (SEGMENT + PLAN.part, SEGMENT)
-            before = counted("entries_restaged_total")
+            before = counted("restaged_entries_total")
             pair.fail_over()
             await writer.append(segment(1)[parts : 2 * parts])
-            assert counted("entries_restaged_total") - before >= parts
+            assert counted("restaged_entries_total") - before >= parts
             entries = [*INITS, *segment(0), *segment(1)[: 2 * parts]]
             assert await shown(log) == [START, *(append.entry for append in entries)]
             assert await log.get(RUN, "720p", 1, 0, "e1") == bytes_of(part_at("720p", 1, 0))

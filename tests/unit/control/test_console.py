@@ -94,7 +94,7 @@ async def test_probes_need_no_key(parts: Control, path: str) -> None:
     async with browser(parts) as client:
         answer = await client.get(path)
     assert answer.status_code == 200
-    assert path != "/metrics" or "headrace_control_sessions_opened_total" in answer.text
+    assert path != "/metrics" or "headrace_control_opened_sessions_total" in answer.text
 
 
 async def test_every_file_that_a_page_names_is_there(parts: Control) -> None:

@@ -134,12 +134,12 @@ async def test_workers_are_started_one_at_a_time_until_there_are_as_many_as_aske
 
 async def test_a_run_gets_a_ready_worker_at_once_and_another_is_started() -> None:
     starter = Starter()
-    taken = metric("workers_taken_total", state="ready")
+    taken = metric("taken_workers_total", state="ready")
     async with kept(1, starter) as pool:
         await starter.made[0].say(Ready())
         assert await take(pool) is starter.made[0]
         assert starter.made[0].run == RUN
-        assert metric("workers_taken_total", state="ready") == taken + 1
+        assert metric("taken_workers_total", state="ready") == taken + 1
         assert metric("warm_workers") == 0
         await settle()
         assert [made.alive for made in starter.made] == [True, True]

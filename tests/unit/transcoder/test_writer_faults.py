@@ -207,7 +207,7 @@ async def test_an_emptied_log_is_opened_again_with_the_lost_segment_marked() -> 
     third = 3 * len(PLAN.rung_names) * PARTS
     writer = await write(log, [INITS, *one_by_one(appends[: third + 7])])
     log.lose_all(RUN)
-    before = counted("parts_dropped_total")
+    before = counted("dropped_parts_total")
     for append in appends[third + 7 :]:
         await writer.append([append])
     rung = viewer.rung("720p")[-1]
@@ -220,7 +220,7 @@ async def test_an_emptied_log_is_opened_again_with_the_lost_segment_marked() -> 
     assert [(e.msn, e.part, e.start) for e in rung[PARTS:]] == [
         (msn + 1, part, end + part * PLAN.part) for part in range(PARTS)
     ]
-    assert counted("parts_dropped_total") - before == len(PLAN.rung_names) * PARTS - 7
+    assert counted("dropped_parts_total") - before == len(PLAN.rung_names) * PARTS - 7
     check(viewer, appends)
     newest = [one.entry for one in viewer.logs[-1]]
     assert newest[0] == START
@@ -418,7 +418,7 @@ async def test_the_time_without_all_replicas_is_counted() -> None:
     time = Time()
     log = FaultyLog(iter([Fault.NONE, Fault.UNDURABLE, *[Fault.NONE, Fault.UNDURABLE, Fault.NONE] * 2]))
     writer = writer_of(log, time=time)
-    before = counted("undurable_seconds_total")
+    before = counted("run_undurable_seconds_total")
     await writer.take(0)
     time.now_s = 3.0
     await writer.append(INITS)
@@ -428,4 +428,4 @@ async def test_the_time_without_all_replicas_is_counted() -> None:
     assert (await writer.append([made("720p", 1, 0)])).durable == SEGMENT
     time.now_s = 60.0
     await writer.append([made("720p", 1, 1)])
-    assert counted("undurable_seconds_total") - before == pytest.approx(6.0)
+    assert counted("run_undurable_seconds_total") - before == pytest.approx(6.0)
