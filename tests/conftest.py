@@ -1,4 +1,4 @@
-"""What all tests share: how hypothesis behaves on a slow, busy machine, and that no metric meets a value unannounced."""
+"""What all tests share: how hypothesis behaves on a slow, busy machine, and that no metric is surprised by a label."""
 
 from collections.abc import Iterator
 

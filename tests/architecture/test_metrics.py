@@ -1,4 +1,4 @@
-"""Metrics are what the catalogue promises: in the code, in the reference, in every document; and none names a stream."""
+"""Metrics are what the catalogue promises: in the code, in the reference, in every document."""
 
 import re
 from collections.abc import Iterable, Iterator, Sequence

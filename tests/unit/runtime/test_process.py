@@ -20,7 +20,7 @@ async def get(app: Probes, path: str) -> tuple[int, bytes]:
     async def send(message: Any) -> None:
         sent.append(message)
 
-    await app({"type": "http", "path": path, "method": "GET"}, receive, send)
+    await app({"type": "http", "path": path, "method": "GET", "headers": []}, receive, send)
     return sent[0]["status"], sent[1]["body"]
 
 
