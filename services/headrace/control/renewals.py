@@ -7,6 +7,7 @@ Neighbours: `db.restoring` has the rows, `leases` says who is really there, `ses
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from headrace.control.db import Conflict, Database, Transaction
 from headrace.control.decisions.placement import cost_of
@@ -14,11 +15,12 @@ from headrace.control.endings import Endings
 from headrace.control.fleet import Fleet
 from headrace.control.leases import Leases
 from headrace.control.model import Gone, LiveRun, RunState, Session, SessionState
-from headrace.core.broadcast import Refused
+from headrace.core.broadcast import Refused, SignedLease
 from headrace.core.broadcast.refusals import Reason
 from headrace.runtime.aio.clock import unix_ms
 from headrace.runtime.telemetry.logs import logger
 from headrace.wire.control import HeldSession, Verdict
+from headrace.wire.lease import LeaseSigner
 from headrace.wire.types import plan_to_bytes, source_to_bytes
 
 MAX_STRANGERS = 10_000  # sessions of unknown streams that were told of once
@@ -27,13 +29,16 @@ _log = logger(__name__)
 
 
 class Renewals:
-    """Answers Renew."""
+    """Answers Renew; with `signer` also with lease tokens, where those of edges have not long to live."""
 
-    def __init__(self, database: Database, fleet: Fleet, leases: Leases, endings: Endings) -> None:
+    def __init__(
+        self, database: Database, fleet: Fleet, leases: Leases, endings: Endings, signer: LeaseSigner | None
+    ) -> None:
         self._database = database
         self._fleet = fleet
         self._leases = leases
         self._endings = endings
+        self._signer = signer
         self._strangers: set[str] = set()
 
     async def renew(self, edge: str, sessions: Sequence[HeldSession]) -> list[Verdict]:
@@ -48,10 +53,16 @@ class Renewals:
             verdict = await (self._take_back(edge, one) if row is None else self._of(row))
             if verdict.held:
                 self._fleet.hear_session(one.session_id)
-                if one.transcoder in suspects:
-                    verdict = Verdict(one.session_id, held=True, suspect=True)
+                verdict = replace(
+                    verdict, suspect=one.transcoder in suspects, lease=self._signed(row, one.lease_expires_ms)
+                )
             verdicts.append(verdict)
         return verdicts
+
+    def _signed(self, row: LiveRun | None, expires_ms: int) -> SignedLease | None:
+        if row is None or self._signer is None:
+            return None  # what was taken back just now is known when it is asked for next
+        return self._signer.renew(row.id, row.session.number, row.session.id, expires_ms)
 
     async def _of(self, run: LiveRun) -> Verdict:
         session = run.session

@@ -6,6 +6,7 @@ Neighbours: `service` serves it; `opening`, `allocating` and `renewals` answer, 
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from headrace.control import metrics
 from headrace.control.accounts import Accounts
@@ -28,6 +29,7 @@ from headrace.runtime.aio.clock import unix_ms
 from headrace.runtime.aio.tasks import task_group
 from headrace.runtime.telemetry.logs import RateLimited, logger
 from headrace.wire.control import Allocated, HeldSession, OpenedSession, ReleaseReason, Verdict
+from headrace.wire.lease import LeaseSigner
 
 APP = "live"
 
@@ -36,7 +38,10 @@ _refused = RateLimited(_log, "publish refused")
 
 
 class Sessions:
-    """What edges ask: the handler of `wire.control`'s Sessions. Its reasons of release are values of `SessionState`."""
+    """What edges ask: the handler of `wire.control`'s Sessions. Its reasons of release are values of `SessionState`.
+
+    Whatever way a session is opened, its edge gets a lease token, if there is a `signer`.
+    """
 
     def __init__(
         self,
@@ -47,6 +52,7 @@ class Sessions:
         accounts: Accounts,
         leases: Leases,
         endings: Endings,
+        signer: LeaseSigner | None = None,
     ) -> None:
         turns = Turns(database, settings.database_connections, settings.queue_length, settings.queue_wait_s)
         placing = Placing(settings, fleet, accounts)
@@ -55,7 +61,8 @@ class Sessions:
         self._endings = endings
         self._opening = Opening(settings, turns, fleet, leases, placing, endings, CellChoice(log, fleet.now_s))
         self._allocating = Allocating(settings, turns, log, fleet, placing, endings)
-        self._renewals = Renewals(database, fleet, leases, endings)
+        self._renewals = Renewals(database, fleet, leases, endings, signer)
+        self._signer = signer
 
     async def run(self) -> None:
         """Answer, until cancelled."""
@@ -77,7 +84,9 @@ class Sessions:
         metrics.SESSIONS_OPENED.inc()
         self._fleet.hear_session(session_id)
         _log.info("session opened", extra={"stream": accepted.stream, "run": accepted.run, "peer": peer})
-        return accepted
+        if self._signer is None:
+            return accepted
+        return replace(accepted, lease=self._signer.sign(accepted.run, accepted.session, accepted.session_id))
 
     async def allocate(self, session_id: str, source: Source, anchor_ms: int) -> Allocated:
         """Plan the run, the first time, and name its transcoder, each time.

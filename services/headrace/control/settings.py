@@ -3,6 +3,7 @@
 Law: read once, immutable, passed down.
 """
 
+from pathlib import Path
 from typing import Annotated
 
 from pydantic import Field, SecretStr
@@ -26,6 +27,10 @@ class ControlSettings(Settings):
 
     control_target: str = "127.0.0.1:7070"
     """gRPC target to listen on: `host:port` or `unix:/path`."""
+
+    lease_key: Path | None = None
+    """The Ed25519 private key in PEM that lease tokens are signed with. It is read again when it changes. Needed where
+    services have certificates."""
 
     public_rtmp_url: str = "rtmp://127.0.0.1:1935/live"
     """What encoders enter as server; its application is `live`."""

@@ -27,6 +27,10 @@ class TranscoderSettings(PodSettings):
     """gRPC targets of control's replicas, separated by commas: a name counts for all its addresses. Each is told once a
     second what this pod is and does."""
 
+    lease_public_keys: str = ""
+    """Files of the Ed25519 public keys in PEM that control's lease tokens may be signed with, separated by commas; each
+    file may hold several. They are read again when they change. Needed where services have certificates."""
+
     capacity_pixels_s: int = 0
     """What this node can encode, pixels/s; 0: measure it."""
 
