@@ -19,3 +19,8 @@ def monotonic_ms() -> int:
 def unix_ms() -> int:
     """Milliseconds since 1970-01-01T00:00Z."""
     return time.time_ns() // 1_000_000
+
+
+def unix_ns() -> int:
+    """The same in nanoseconds."""
+    return time.time_ns()
