@@ -87,6 +87,12 @@ PLANTS = [
     ),
     Plant("av", "headrace/transcoder/planted_av.py", "import av", "headrace.transcoder.planted_av"),
     Plant("fastapi", "headrace/control/planted_fastapi.py", "import fastapi", "headrace.control.planted_fastapi"),
+    Plant(
+        "opentelemetry",
+        "headrace/edge/planted_tracing.py",
+        "import opentelemetry.trace",
+        "headrace.edge.planted_tracing",
+    ),
     Plant("redis", "headrace/livelog/planted_redis.py", "import redis", "headrace.livelog.planted_redis"),
     Plant("sqlalchemy", "headrace/control/planted_sql.py", "import sqlalchemy", "headrace.control.planted_sql"),
     Plant(
