@@ -1,8 +1,9 @@
 """The Ingest service: one call is one attempt at one session of a run.
 
-Law: takeover, then `Accepted`, then frames; the next message is read only when the worker has taken the one before, so
-a slow worker stops the edge. A call that is lost leaves its work to end by itself. Neighbours: `wire.media` carries the
-messages, `supervisor` gives the work.
+Law: the edge's lease token, then takeover, then `Accepted`, then frames; a foreign edge reaches neither log nor worker.
+The next message is read only when the worker has taken the one before, so a slow worker stops the edge. A call that is
+lost leaves its work to end by itself. Neighbours: `wire.media` carries the messages, `supervisor` gives the work,
+`wire.lease` knows edges.
 """
 
 from headrace.core.broadcast import Refused
@@ -13,6 +14,7 @@ from headrace.runtime.telemetry.logs import RateLimited, logger
 from headrace.transcoder import metrics
 from headrace.transcoder.supervisor import Supervisor
 from headrace.transcoder.work import Work
+from headrace.wire.lease import LeaseRefused, LeaseVerifier
 from headrace.wire.media import Accepted, End, Frames, Hold, IngestRefused, IngestStream, Open, Progress
 
 _log = logger(__name__)
@@ -20,16 +22,19 @@ _refused = RateLimited(_log, "call refused")
 
 
 class Ingest:
-    """Serves calls by `supervisor`'s works; `add_ingest(server, ingest.serve)`."""
+    """Serves calls by `supervisor`'s works, of edges whom `verifier` knows; `add_ingest(server, ingest.serve)`."""
 
-    def __init__(self, supervisor: Supervisor) -> None:
+    def __init__(self, supervisor: Supervisor, verifier: LeaseVerifier | None = None) -> None:
         self._supervisor = supervisor
+        self._verifier = verifier
 
     async def serve(self, opened: Open, stream: IngestStream) -> None:
         """One call to its end. Raises what the work failed of."""
         try:
+            if self._verifier is not None:
+                self._verifier.check(opened)
             work = await self._supervisor.take(opened)
-        except (Refused, LogError) as error:
+        except (LeaseRefused, Refused, LogError) as error:
             _refused({"run": opened.run, "code": error.code, "why": str(error)})
             metrics.CALLS.labels(error.code).inc()
             fence = error.epoch if isinstance(error, Fenced) else None

@@ -3,6 +3,7 @@
 Law: as in `runtime.telemetry.metrics`.
 """
 
+from headrace.core.broadcast import LeaseFault
 from headrace.core.broadcast.refusals import Reason
 from headrace.runtime.telemetry.metrics import OTHER, Counter, Gauge, Histogram
 from headrace.transcoder.pipe import COUNTED
@@ -11,7 +12,7 @@ from headrace.transcoder.pipe import COUNTED
 LOG_CODES = ("log_empty", "log_fenced", "log_ended", "log_stale", "log_out_of_step", "log_unreachable", "log_full")
 OUTCOMES = (
     *("done", "lost", "ingest_lost", "bad_message", "log_diverged", OTHER),
-    *(*LOG_CODES, *(reason.value for reason in Reason)),
+    *(*LOG_CODES, *(reason.value for reason in Reason), *(fault.value for fault in LeaseFault)),
 )
 
 RUNS = Gauge("headrace_transcoder_runs", "Runs that are being encoded.")
