@@ -17,7 +17,10 @@ AUDIO_LEAD = 3 * TICKS_PER_S // 2  # what an audio decoder and encoder need befo
 
 
 class ReplayBuffer:
-    """Frames in the order of arrival, of at most `max_bytes` (and one read of the socket more)."""
+    """Frames in the order of arrival, of at most `max_bytes` (and one read of the socket more).
+
+    `unpublished_bytes` and `unsent_bytes` count a frame's own costs as well, as the bound does.
+    """
 
     def __init__(self, max_bytes: int, budget: Budget) -> None:
         self.max_bytes = max_bytes
@@ -29,8 +32,10 @@ class ReplayBuffer:
         self._delta: int | None = None
         self._keyframes: deque[tuple[int, Frame]] = deque()
         self._unsent: deque[Frame] = deque()
-        self._unsent_bytes = 0
+        self.unsent_bytes = 0
         self._unpublished: deque[Frame] = deque()
+        self._durable_through: int | None = None
+        budget.buffers.add(self)
 
     @property
     def full(self) -> bool:
@@ -41,6 +46,19 @@ class ReplayBuffer:
     def replayable(self) -> bool:
         """Whether what is held starts at a keyframe, so that another transcoder could go on from here."""
         return not self._video or self._video[0].keyframe
+
+    @property
+    def unpublished(self) -> int:
+        """How much media is not published, ticks."""
+        return max(0, self._newest - self._unpublished[0].pts) if self._unpublished else 0
+
+    @property
+    def undurable(self) -> int:
+        """How much media is not durable, ticks."""
+        if not self:
+            return 0
+        durable = self._durable_through
+        return max(0, self._newest - (self._oldest if durable is None else durable))
 
     def __len__(self) -> int:
         return len(self._video) + len(self._audio)
@@ -59,7 +77,7 @@ class ReplayBuffer:
         size = len(frame.data) + FRAME_BYTES
         self._count(size)
         self.unpublished_bytes += size
-        self._unsent_bytes += size
+        self.unsent_bytes += size
         self._unpublished.append(frame)
         self._unsent.append(frame)
         if self.held_bytes > self.max_bytes:
@@ -67,17 +85,17 @@ class ReplayBuffer:
 
     def take(self, max_bytes: int) -> list[Frame]:
         """The unsent frames, in order, up to `max_bytes` (at least one frame if there is any)."""
-        if self._unsent_bytes <= max_bytes:
+        if self.unsent_bytes <= max_bytes:
             taken = list(self._unsent)
             self._unsent.clear()
-            self._unsent_bytes = 0
+            self.unsent_bytes = 0
             return taken
         taken = []
         size = 0
         while self._unsent and (not taken or size + _size(self._unsent[0]) <= max_bytes):
             taken.append(self._unsent.popleft())
             size += _size(taken[-1])
-        self._unsent_bytes -= size
+        self.unsent_bytes -= size
         return taken
 
     def published(self, through: int) -> None:
@@ -88,6 +106,7 @@ class ReplayBuffer:
 
     def trim(self, durable_through: int) -> None:
         """Forget whole GOPs that end before `durable_through` (ticks), keeping the audio lead-in."""
+        self._durable_through = durable_through
         while len(self._keyframes) > 1 and self._keyframes[1][0] <= durable_through:
             self._keyframes.popleft()
         if not self._keyframes or self._keyframes[0][0] > durable_through:
@@ -102,11 +121,20 @@ class ReplayBuffer:
         self._count(-freed)
 
     def clear(self) -> None:
-        """Forget everything."""
+        """Forget everything: the publish is over."""
+        self._budget.buffers.discard(self)
         self._count(-self.held_bytes)
-        self.unpublished_bytes = self._unsent_bytes = 0
+        self.unpublished_bytes = self.unsent_bytes = 0
         for held in (self._video, self._audio, self._keyframes, self._unsent, self._unpublished):
             held.clear()
+
+    @property
+    def _newest(self) -> int:
+        return max(held[-1].pts for held in (self._video, self._audio) if held)
+
+    @property
+    def _oldest(self) -> int:
+        return min(held[0].pts for held in (self._video, self._audio) if held)
 
     def _drop_published(self) -> None:
         """Make room among the published frames: a GOP longer than the bound cannot be kept whole."""
