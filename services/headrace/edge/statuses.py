@@ -1,29 +1,14 @@
 """What an encoder is told: refusal reasons in RTMP's words.
 
-Law: only the codes that OBS shows to its user, so that a wrong key looks like a wrong key.
+Law: the words are those of `core.error_table`, and only such as OBS knows for the end of a publish.
 """
 
 from headrace.core.broadcast import Refused
 from headrace.core.broadcast.refusals import Reason
+from headrace.core.error_table import row
 from headrace.wire.control import Verdict
 
-DENIED = "NetStream.Publish.Denied"
-BAD_NAME = "NetStream.Publish.BadName"
-REJECTED = "NetStream.Publish.Rejected"
-FAILED = "NetStream.Failed"
-INVALID_APP = "NetConnection.Connect.InvalidApp"
-
-STATUS = {
-    Reason.BAD_KEY: DENIED,
-    Reason.UNKNOWN_APP: INVALID_APP,
-    Reason.BUSY: BAD_NAME,
-    Reason.NO_CAPACITY: REJECTED,
-    Reason.UNSUPPORTED_CODEC: REJECTED,
-    Reason.NO_VIDEO: REJECTED,
-    Reason.BAD_SOURCE: REJECTED,
-    Reason.UNAVAILABLE: FAILED,
-    Reason.WORKER_LOST: FAILED,
-}
+STATUS = {reason: row(reason.value).rtmp for reason in Reason}
 
 
 def refusal_of(verdict: Verdict) -> Refused:

@@ -14,7 +14,7 @@ from headrace.core.flv import Metadata
 class SourceError(HeadraceError):
     """The source cannot be published; the message says why."""
 
-    code = "bad_source"
+    code = "unreadable_source"
 
 
 class Item(NamedTuple):

@@ -28,7 +28,8 @@ Make streams, hand their keys to encoders, and give viewers the playback URL.
 
 **Authentication**: `Authorization: Bearer <API key>`.
 
-**Errors** are `application/problem+json` (RFC 9457); `code` is stable, `detail` is for people.
+**Errors** are `application/problem+json` (RFC 9457); `code` is stable, `detail` is for people, and `type` leads to the
+[page of errors](/errors), which says what to do.
 
 **Repeating safely**: send an `Idempotency-Key` with every `POST`; the same request with the same key changes nothing
 and gets the same answer for 24 hours.

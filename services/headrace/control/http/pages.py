@@ -7,10 +7,12 @@ from http import HTTPStatus
 from pathlib import Path
 
 from fastapi import APIRouter, Request, Response
-from fastapi.responses import FileResponse, RedirectResponse
+from fastapi.responses import FileResponse, HTMLResponse, RedirectResponse
 from pydantic import BaseModel, SecretStr
 
 from headrace.control.auth import Auth
+from headrace.control.http.errors_page import errors_page
+from headrace.control.http.problems import PAGE
 from headrace.control.http.security import COOKIE, Unauthorized, set_cookie
 
 READ = ["GET", "HEAD"]
@@ -42,6 +44,13 @@ def pages_router(auth: Auth, *, secure: bool) -> APIRouter:
     async def docs() -> Response:
         """The API's description for people."""
         return FileResponse(CONSOLE / "docs.html")
+
+    listed = HTMLResponse(errors_page())
+
+    @router.api_route(PAGE, methods=READ)
+    async def errors() -> Response:
+        """What each problem's `type` leads to."""
+        return listed
 
     @router.post("/console/login", status_code=HTTPStatus.NO_CONTENT, response_class=Response)
     async def login(body: Login, response: Response) -> None:

@@ -1,8 +1,10 @@
 """Errors as `application/problem+json` (RFC 9457).
 
-Law: one table from error codes to statuses; whatever is not in it is a bug and says only that.
+Law: the status of a code is that of `core.error_table`; whatever has none there is a bug and says only that. `type` is
+the place on this server's page of errors that says what to do. Neighbours: `errors_page` is that page.
 """
 
+import logging
 from http import HTTPStatus
 from typing import Any
 
@@ -12,28 +14,23 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 
+from headrace.core.error_table import INTERNAL, row
 from headrace.core.errors import HeadraceError
-from headrace.runtime.telemetry.logs import logger
+from headrace.runtime.telemetry.logs import RateLimited, logger
 
 MEDIA_TYPE = "application/problem+json"
+PAGE = "/errors"
 
-STATUS = {
-    "no_stream": HTTPStatus.NOT_FOUND,
-    "idempotency_key_reused": HTTPStatus.CONFLICT,
-    "bad_profile": HTTPStatus.UNPROCESSABLE_ENTITY,
-    "bad_cursor": HTTPStatus.UNPROCESSABLE_ENTITY,
-    "unauthorized": HTTPStatus.UNAUTHORIZED,
-    "no_console_header": HTTPStatus.FORBIDDEN,
-    "conflict": HTTPStatus.SERVICE_UNAVAILABLE,
-    "database": HTTPStatus.SERVICE_UNAVAILABLE,
-}
 FIELD = {"bad_profile": "profile", "bad_cursor": "cursor"}
 HEADERS = {
     HTTPStatus.UNAUTHORIZED: {"WWW-Authenticate": 'Bearer realm="headrace"'},
     HTTPStatus.SERVICE_UNAVAILABLE: {"Retry-After": "1"},
 }
 
-_log = logger(__name__)
+# What Starlette and FastAPI raise by status alone.
+BY_STATUS = {404: "not_found", 405: "method_not_allowed", 413: "body_too_large"}
+
+_failed = RateLimited(logger(__name__), "a request failed")
 
 
 class FieldError(BaseModel):
@@ -46,7 +43,7 @@ class FieldError(BaseModel):
 class Problem(BaseModel):
     """An error, as in RFC 9457."""
 
-    type: str = Field(default="about:blank", description="Always about:blank: `status` and `code` classify.")
+    type: str = Field(description="Where this server says what to do about it.", examples=["/errors#invalid"])
     title: str = Field(description="The status in words.", examples=["Unprocessable Entity"])
     status: int = Field(description="The HTTP status.", examples=[422])
     detail: str = Field(description="What went wrong, for people.", examples=["The request is not valid."])
@@ -55,12 +52,14 @@ class Problem(BaseModel):
 
 
 def respond(
-    status: int, code: str, detail: str, errors: list[FieldError] | None = None, headers: dict[str, str] | None = None
+    code: str, detail: str, errors: list[FieldError] | None = None, headers: dict[str, str] | None = None
 ) -> JSONResponse:
     """A problem as an answer."""
-    known = HTTPStatus(status)
-    problem = Problem(title=known.phrase, status=status, detail=detail, code=code, errors=errors or [])
-    return JSONResponse(problem.model_dump(), status, {**HEADERS.get(known, {}), **(headers or {})}, MEDIA_TYPE)
+    status = HTTPStatus(row(code).http)
+    problem = Problem(
+        type=f"{PAGE}#{code}", title=status.phrase, status=status, detail=detail, code=code, errors=errors or []
+    )
+    return JSONResponse(problem.model_dump(), status, {**HEADERS.get(status, {}), **(headers or {})}, MEDIA_TYPE)
 
 
 def install(app: FastAPI) -> None:
@@ -79,12 +78,12 @@ def responses(*statuses: HTTPStatus) -> dict[int | str, dict[str, Any]]:
 
 async def _deliberate(_request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HeadraceError)
-    status = STATUS.get(error.code)
-    if status is None:
+    status = row(error.code).http
+    if status in (0, HTTPStatus.INTERNAL_SERVER_ERROR):
         return await _bug(_request, error)
-    detail = "The database does not answer." if status is HTTPStatus.SERVICE_UNAVAILABLE else str(error)
+    detail = "The database does not answer." if status == HTTPStatus.SERVICE_UNAVAILABLE else str(error)
     field = FIELD.get(error.code)
-    return respond(status, error.code, detail, [FieldError(field=field, detail=str(error))] if field else None)
+    return respond(error.code, detail, [FieldError(field=field, detail=str(error))] if field else None)
 
 
 async def _invalid(_request: Request, error: Exception) -> JSONResponse:
@@ -93,17 +92,16 @@ async def _invalid(_request: Request, error: Exception) -> JSONResponse:
         FieldError(field=".".join(str(part) for part in one["loc"][1:]) or str(one["loc"][0]), detail=one["msg"])
         for one in error.errors()
     ]
-    detail = "; ".join(f"{one.field}: {one.detail}" for one in errors)
-    return respond(HTTPStatus.UNPROCESSABLE_ENTITY, "invalid", detail, errors)
+    return respond("invalid", "; ".join(f"{one.field}: {one.detail}" for one in errors), errors)
 
 
 async def _http(_request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)
-    phrase = HTTPStatus(error.status_code).phrase
-    code = phrase.lower().replace(" ", "_").replace("-", "_")
-    return respond(error.status_code, code, error.detail, headers=dict(error.headers or {}))
+    if error.status_code >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        return await _bug(_request, error)
+    return respond(BY_STATUS.get(error.status_code, "bad_request"), error.detail, headers=dict(error.headers or {}))
 
 
 async def _bug(_request: Request, error: Exception) -> JSONResponse:
-    _log.error("a request failed", exc_info=error)
-    return respond(HTTPStatus.INTERNAL_SERVER_ERROR, "internal", "This is a bug; the log says more.")
+    _failed(error=error, level=logging.ERROR)
+    return respond(INTERNAL, "This is a bug; the log says more.")

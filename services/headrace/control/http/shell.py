@@ -30,7 +30,7 @@ class BodyLimit:
             return
         length = Headers(scope=scope).get("content-length", "0")
         if length.isdigit() and int(length) > MAX_BODY_BYTES:
-            refusal = respond(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "body_too_large", _TOO_LARGE)
+            refusal = respond("body_too_large", _TOO_LARGE)
             await refusal(scope, receive, send)
             return
         seen = 0

@@ -1,6 +1,7 @@
 """Why a publish is refused, in one list that every border translates.
 
 Law: one code has one meaning; RTMP status, gRPC status and metric label are made from the code, never from the text.
+Neighbours: `core.error_table` has a row for each, which says what it is at every border.
 """
 
 from enum import StrEnum

@@ -36,7 +36,7 @@ SERVICES = (
         "no_trust",
         "A `host:port` can only be dialled or served with certificates, and there are none.",
         Cause.OPERATOR,
-        "Give the pod its certificate (`HEADRACE_TLS_*`), or do without: `HEADRACE_PLAINTEXT=true`, on a network of yours.",
+        "Give the pod a certificate (`HEADRACE_TLS_*`); on a network of yours `HEADRACE_PLAINTEXT=true` does without.",
     ),
     Row(
         "not_allowed",
