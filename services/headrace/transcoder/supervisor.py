@@ -23,6 +23,7 @@ from headrace.transcoder.pipe import Begin, PipeBroken
 from headrace.transcoder.pool import Pool
 from headrace.transcoder.process import WORKER_COMMAND, WorkerProcess
 from headrace.transcoder.settings import TranscoderSettings
+from headrace.transcoder.signs import Signs
 from headrace.transcoder.work import Work
 from headrace.transcoder.writer import Writer
 from headrace.wire.media import Open
@@ -66,11 +67,13 @@ class Supervisor:
             metrics.WORKER_BYTES.labels("unused").set_function(self._pool.resident_bytes)
             metrics.WORKER_BYTES.labels("working").set_function(self._resident_bytes)
             refilling = spawn_isolated(group, self._pool.run(), "pool of workers")
+            sampling = spawn_isolated(group, Signs(self._works).run(), "signs of life")
             try:
                 await asyncio.get_running_loop().create_future()
             finally:
                 self.draining = True
                 refilling.cancel()
+                sampling.cancel()
                 for work in self._works:
                     work.leave(self._settings.stop_timeout_s)
                 with suppress(TimeoutError):

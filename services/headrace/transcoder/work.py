@@ -14,7 +14,7 @@ from fractions import Fraction
 from headrace.core.broadcast import End, Gap, Hold, Init, Part, Plan, Refused, RunId
 from headrace.core.broadcast.refusals import Reason
 from headrace.core.errors import HeadraceError
-from headrace.core.media import TICKS_PER_MS, TICKS_PER_S, Frame, Kind
+from headrace.core.media import TICKS_PER_MS, Frame, Kind
 from headrace.livelog.base import Append, LogError
 from headrace.runtime.aio.channel import Channel, ChannelClosed
 from headrace.runtime.aio.clock import monotonic_s, unix_ms
@@ -29,6 +29,7 @@ STOP_NOTICE_S = 0.1  # after how long a flush under way hears that it has less t
 _ENTRY_BYTES = 512  # what an entry counts for beside its bytes
 
 _log = logger(__name__)
+_PARTS, _GAPS = metrics.PARTS.labels("media"), metrics.PARTS.labels("gap")
 _FRAMES = {kind: metrics.FRAMES.labels(kind.name.lower()) for kind in Kind}
 
 
@@ -51,6 +52,8 @@ class Work:
         self.name = run
         self.resume_from = max(writer.published, starts_at)
         self.progress = writer.progress
+        self.fed = self.resume_from
+        """Everything before this time was given to the worker, ticks."""
         self._plan = plan
         self._anchor_ms = anchor_ms
         self._writer = writer
@@ -75,23 +78,51 @@ class Work:
         """The worker's memory, with what it shares with others."""
         return self._process.resident_bytes
 
+    @property
+    def published(self) -> int:
+        """Everything before this time is published in every rendition, ticks."""
+        return self._writer.published
+
+    @property
+    def input_bytes(self) -> int:
+        """Media that waits for the worker to read it."""
+        return self._process.pipe.held_bytes
+
+    @property
+    def undurable_s(self) -> float:
+        """How long the oldest entry has been staged that is not durable, seconds."""
+        return self._writer.undurable_s
+
     async def feed(self, frames: Sequence[Frame]) -> None:
         """Hand frames to the worker; waits while it does not read. Raises what the work failed of."""
-        for frame in frames:
-            if frame.pts < self._starts_at:
-                metrics.DROPPED.labels("before_the_session").inc()
-                continue
-            try:
-                async with asyncio.timeout(self._settings.stall_timeout_s):
-                    await self._process.pipe.send(frame)
-            except PipeBroken:
-                await self._concluded.wait()
-                self._raise()
-                raise Refused(Reason.WORKER_LOST, "the run is over") from None
-            except TimeoutError:
-                self._fail(Refused(Reason.WORKER_LOST, "the worker takes no media any more"))
-                self._raise()
-            _FRAMES[frame.kind].inc()
+        counts = dict.fromkeys(Kind, 0)
+        size = 0
+        try:
+            for frame in frames:
+                if frame.pts < self._starts_at:
+                    metrics.DROPPED.labels("before_the_session").inc()
+                    continue
+                await self._give(frame)
+                counts[frame.kind] += 1
+                size += len(frame.data)
+                if frame.pts > self.fed:
+                    self.fed = frame.pts
+        finally:
+            for kind, count in counts.items():
+                _FRAMES[kind].inc(count)
+            metrics.RECEIVED.inc(size)
+
+    async def _give(self, frame: Frame) -> None:
+        try:
+            async with asyncio.timeout(self._settings.stall_timeout_s):
+                await self._process.pipe.send(frame)
+        except PipeBroken:
+            await self._concluded.wait()
+            self._raise()
+            raise Refused(Reason.WORKER_LOST, "the run is over") from None
+        except TimeoutError:
+            self._fail(Refused(Reason.WORKER_LOST, "the worker takes no media any more"))
+            self._raise()
 
     async def hold(self, at: int) -> None:
         """The source stopped at `at`: returns once everything before is in the log, and that it stopped."""
@@ -129,11 +160,8 @@ class Work:
     async def run(self) -> None:
         """Everything until the run needs this process no more."""
         try:
-            started_s, started_at = monotonic_s(), self._writer.published
             with metrics.RUNS.track_inprogress():
                 await self._encode()
-            media_s = (self._writer.published - started_at) / TICKS_PER_S
-            metrics.SPEED.observe(media_s / max(monotonic_s() - started_s, 0.001))
             if self._failure is None:
                 await self._conclude()
         except LogError as error:
@@ -236,9 +264,9 @@ class Work:
         for entry, _ in batch:
             if not isinstance(entry, Part):
                 if isinstance(entry, Gap):
-                    metrics.PARTS.labels("gap").inc()
+                    _GAPS.inc()
                 continue
-            metrics.PARTS.labels("media").inc()
+            _PARTS.inc()
             metrics.PART_BYTES.inc(entry.size)
             delay_ms = now_ms - self._anchor_ms - Fraction(entry.end, TICKS_PER_MS)
             metrics.PUBLISH_DELAY.observe(float(delay_ms / 1000))

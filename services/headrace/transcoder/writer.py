@@ -90,6 +90,7 @@ class Writer:
         self._claimed = True
         self._refused_n: int | None = None
         self._undurable_s: float | None = None
+        self._staged_s: float | None = None  # when the oldest entry was staged that is not durable
 
     @property
     def published(self) -> int:
@@ -100,6 +101,11 @@ class Writer:
     def furthest(self) -> int:
         """The latest boundary that any rendition has reached, ticks."""
         return max(self._reached, self.shown.furthest)
+
+    @property
+    def undurable_s(self) -> float:
+        """How long the oldest entry has been staged that is not durable, seconds; 0 where all are."""
+        return 0.0 if self._staged_s is None else self._clock() - self._staged_s
 
     def hurry(self) -> None:
         """Nobody waits for this writer any more: a log that does not answer for long is given up."""
@@ -125,6 +131,14 @@ class Writer:
         dropped = self._renumbering.dropped
         self._tail.add(self._renumbering.place(appends))
         metrics.PARTS_DROPPED.inc(self._renumbering.dropped - dropped)
+        with metrics.APPENDS.track_inprogress():
+            await self._append()
+        self._patience.relieve()
+        self._refused_n = None
+        metrics.TAIL_DROPPED.inc(self._tail.trim(self._durable_n, self.shown.furthest))
+        return self.progress
+
+    async def _append(self) -> None:
         while True:
             try:
                 if self._astray:
@@ -132,13 +146,9 @@ class Writer:
                 await self._write()
                 if self._ends:
                     await self._log.wait(self._run)  # nobody would publish again an end that a failover took back
-                break
+                return
             except LogError as error:
                 await self._bear(error)
-        self._patience.relieve()
-        self._refused_n = None
-        metrics.TAIL_DROPPED.inc(self._tail.trim(self._durable_n, self.shown.furthest))
-        return self.progress
 
     @property
     def _ends(self) -> bool:
@@ -172,6 +182,8 @@ class Writer:
 
     async def _write(self) -> None:
         while batch := self._tail.batch(self._n, BATCH_BYTES):
+            if self._staged_s is None:
+                self._staged_s = self._clock()
             self._n = (await self._log.stage(self._run, self._claim, self._n + 1, *batch)).n
             durable = await self._log.wait(self._run)
             await self._publish()
@@ -196,6 +208,9 @@ class Writer:
         self.shown.confirm()
         through, safe = self.shown.through, self.progress.durable
         if durable:
+            if self._staged_s is not None:
+                metrics.DURABLE_DELAY.observe(now_s - self._staged_s)
+                self._staged_s = None
             self._durable_n, self._floor = self._n, through
             safe = max(safe, through)
         self.progress = Progress(max(self.progress.published, through), safe)

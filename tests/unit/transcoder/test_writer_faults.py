@@ -429,3 +429,25 @@ async def test_the_time_without_all_replicas_is_counted() -> None:
     time.now_s = 60.0
     await writer.append([made("720p", 1, 1)])
     assert counted("run_undurable_seconds_total") - before == pytest.approx(6.0)
+
+
+async def test_how_long_the_oldest_entry_waited_for_all_replicas_is_told() -> None:
+    time = Time()
+    log = FaultyLog(iter([Fault.NONE, Fault.UNDURABLE, *[Fault.NONE, Fault.UNDURABLE, Fault.NONE] * 2]))
+    writer = writer_of(log, time=time)
+    waits, waited_s = counted("durable_delay_seconds_count"), counted("durable_delay_seconds_sum")
+    await writer.take(0)
+    assert writer.undurable_s == 0
+    time.now_s = 3.0
+    await writer.append(INITS)
+    time.now_s = 5.0
+    await writer.append(a_run(1))
+    assert writer.undurable_s == 2.0
+    time.now_s = 6.0
+    await writer.append([made("720p", 1, 0)])
+    assert writer.undurable_s == 0
+    time.now_s = 60.0
+    await writer.append([made("720p", 1, 1)])
+    assert counted("durable_delay_seconds_count") - waits == 2
+    assert counted("durable_delay_seconds_sum") - waited_s == pytest.approx(3.0 + 0.0)
+    assert counted("log_appends") == 0
