@@ -10,25 +10,31 @@ from importlib.metadata import version
 from headrace.origin.settings import OriginSettings
 from headrace.wire.channel import REPORTS_KEEPALIVE_S
 from headrace.wire.control import PodKind, PodReport
+from headrace.wire.identity import Role
 from headrace.wire.replicas import Replicas
 from headrace.wire.reporting import Reporting
+from headrace.wire.trust import trust_of
 
 
 class Reporter:
     """Reports for as long as it runs; `ready` answers "" or why this origin should get no players."""
 
     def __init__(self, settings: OriginSettings, ready: Callable[[], str]) -> None:
-        """Raises BadTarget."""
+        """Raises BadSetting."""
         self._settings = settings
         self._ready = ready
         self._version = version("headrace")
-        self._replicas = Replicas(settings.control_target, REPORTS_KEEPALIVE_S) if settings.control_target else None
+        self._trust = trust_of(Role.ORIGIN, settings.control_target)
+        self._replicas: Replicas | None = None
+        if settings.control_target:
+            self._replicas = Replicas(settings.control_target, REPORTS_KEEPALIVE_S, self._trust)
 
     async def run(self) -> None:
         """Report until cancelled, where there is anybody to be told."""
         if self._replicas is None:
             return
         async with self._replicas, asyncio.TaskGroup() as group:
+            group.create_task(self._trust.run())
             group.create_task(self._replicas.run())
             group.create_task(Reporting(self._replicas, self._report).run())
 

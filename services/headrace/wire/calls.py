@@ -1,10 +1,12 @@
 """gRPC calls whose messages are bytes: what `media` and `control` build their typed calls from.
 
-Law: one border translates errors, both ways. A handler's HeadraceError becomes a gRPC status and its code the trailing
-metadata `headrace-code`; a failed call becomes CallLost with that code. Anything else that a handler raises is a bug of
-ours: it is logged with its traceback, and the peer learns nothing but that. Neighbours: `channel` has the options.
+Law: one border translates errors, both ways. A handler's HeadraceError becomes a gRPC status by `core.error_table`, and
+its code the trailing metadata `headrace-code`; a failed call becomes CallLost with that code. Anything else that a
+handler raises is a bug of ours: it is logged with its traceback, and the peer learns nothing but that.
+Neighbours: `channel` has the options, `context` says what a call is a part of.
 """
 
+import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from typing import NoReturn, TypeAlias
 
@@ -12,29 +14,19 @@ import grpc
 from google.protobuf.descriptor import FileDescriptor
 from grpc.aio import AioRpcError, Channel, Server, ServicerContext, UnaryUnaryMultiCallable
 
-from headrace.core.broadcast import Refused
-from headrace.core.broadcast.refusals import Reason
+from headrace.core.error_table import row
 from headrace.core.errors import HeadraceError
-from headrace.runtime.telemetry.logs import logger
-from headrace.wire.errors import CallLost, Unanswered, WireError
+from headrace.runtime.telemetry.logs import RateLimited, logger
+from headrace.wire.context import carried, hear
+from headrace.wire.errors import CallLost, Unanswered
 
 CODE_KEY = "headrace-code"
 
-STATUS: Mapping[Reason, grpc.StatusCode] = {
-    Reason.BAD_KEY: grpc.StatusCode.UNAUTHENTICATED,
-    Reason.UNKNOWN_APP: grpc.StatusCode.NOT_FOUND,
-    Reason.BUSY: grpc.StatusCode.ALREADY_EXISTS,
-    Reason.NO_CAPACITY: grpc.StatusCode.RESOURCE_EXHAUSTED,
-    Reason.UNSUPPORTED_CODEC: grpc.StatusCode.FAILED_PRECONDITION,
-    Reason.NO_VIDEO: grpc.StatusCode.FAILED_PRECONDITION,
-    Reason.BAD_SOURCE: grpc.StatusCode.INVALID_ARGUMENT,
-    Reason.UNAVAILABLE: grpc.StatusCode.UNAVAILABLE,
-    Reason.WORKER_LOST: grpc.StatusCode.ABORTED,
-}
-
 _SILENCE = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED, grpc.StatusCode.CANCELLED)
 
-_log = logger(__name__)
+OTHERWISE = "FAILED_PRECONDITION"  # of errors that are not meant to end calls
+
+_failed = RateLimited(logger(__name__), "a call's handler failed")
 
 Context = ServicerContext[bytes, bytes]
 Handler: TypeAlias = "grpc.RpcMethodHandler[bytes, bytes]"  # generic for the type checker only
@@ -57,6 +49,7 @@ def unary_handler(handle: Callable[[bytes], Awaitable[bytes]]) -> Handler:
     """One message in, one out."""
 
     async def behave(request: bytes, context: Context) -> bytes:
+        hear(context)
         try:
             return await handle(request)
         except Exception as error:
@@ -66,13 +59,13 @@ def unary_handler(handle: Callable[[bytes], Awaitable[bytes]]) -> Handler:
 
 
 def client_stream_handler(
-    handle: Callable[[AsyncIterator[bytes]], Awaitable[bytes]],
+    handle: Callable[[AsyncIterator[bytes], Context], Awaitable[bytes]],
 ) -> Handler:
     """Many messages in, one out."""
 
     async def behave(requests: AsyncIterator[bytes], context: Context) -> bytes:
         try:
-            return await handle(requests)
+            return await handle(requests, context)
         except Exception as error:
             await _abort(context, error)
 
@@ -83,6 +76,7 @@ def stream_handler(handle: Callable[[Context], Awaitable[None]]) -> Handler:
     """Many messages both ways; `handle` reads and writes the context. It is cancelled when the call is lost."""
 
     async def behave(_: AsyncIterator[bytes], context: Context) -> None:
+        hear(context)
         try:
             await handle(context)
         except Exception as error:
@@ -98,7 +92,7 @@ async def unary_call(channel: Channel, full: str, request: bytes, deadline_s: fl
     """
     call: UnaryUnaryMultiCallable[bytes, bytes] = channel.unary_unary(full)
     try:
-        return await call(request, timeout=deadline_s)
+        return await call(request, timeout=deadline_s, metadata=carried())
     except AioRpcError as error:
         raise lost(error) from error
 
@@ -112,17 +106,15 @@ def lost(error: AioRpcError) -> CallLost:
     return kind(error.details() or error.code().name.lower(), code=code)
 
 
+def status_of(code: str) -> grpc.StatusCode:
+    """How a call ends by an error of this code: as the table of errors has it."""
+    return grpc.StatusCode[row(code).grpc or OTHERWISE]
+
+
 async def _abort(context: Context, error: Exception) -> NoReturn:
-    status = grpc.StatusCode.INTERNAL
-    if isinstance(error, Refused):
-        status = STATUS[error.reason]
-    elif isinstance(error, WireError):
-        status = grpc.StatusCode.INVALID_ARGUMENT
-    elif isinstance(error, HeadraceError):
-        status = grpc.StatusCode.FAILED_PRECONDITION
-    elif isinstance(error, grpc.aio.AbortError):
+    if isinstance(error, grpc.aio.AbortError):
         raise error
-    else:
-        _log.error("a call's handler failed", exc_info=error)
-        await context.abort(status, "internal error")
-    await context.abort(status, str(error), ((CODE_KEY, error.code),))
+    if not isinstance(error, HeadraceError):
+        _failed(error=error, level=logging.ERROR)
+        await context.abort(grpc.StatusCode.INTERNAL, "internal error")
+    await context.abort(status_of(error.code), str(error), ((CODE_KEY, error.code),))

@@ -2,7 +2,8 @@
 
 Law: what a receiver does not read stays with the sender: at most a quarter of a megabyte lies in between for each call
 (gRPC's defaults hide four). A silent peer is found within its keepalive + `SILENCE_S`. A target is `host:port` or
-`unix:/path`. Neighbours: `media` and `control` add their services to a server and open calls on a channel.
+`unix:/path`. Neighbours: `media` and `control` add their services to a server and open calls on a channel; `trust` has
+the certificates, without which there are sockets alone.
 """
 
 import asyncio
@@ -11,6 +12,9 @@ import grpc
 from grpc.aio import Channel, Server
 
 from headrace.wire.errors import CannotListen
+from headrace.wire.gate import Gate
+from headrace.wire.identity import Role
+from headrace.wire.trust import LOCAL, Trust
 
 __all__ = ["MAX_MESSAGE_BYTES", "Channel", "Server", "listen", "make_server", "open_channel", "serve"]
 
@@ -20,6 +24,7 @@ MAX_MESSAGE_BYTES = 17 << 20
 LOOKAHEAD_BYTES = 256 << 10  # enough for 1 s at 2 Mbit/s, or a round trip of 50 ms at 40 Mbit/s
 KEEPALIVE_S = 1
 SILENCE_S = 3
+HANDSHAKE_S = 10
 REPORTS_KEEPALIVE_S = (
     10  # who only reports says something each second, and a ping of a thousand pods is a thousand wake-ups
 )
@@ -44,6 +49,8 @@ _SERVER = (
     # Without these a C-core server answers a client's keepalive on an idle call with `too_many_pings`.
     ("grpc.http2.min_ping_interval_without_data_ms", 500),
     ("grpc.http2.max_ping_strikes", 0),
+    # Who connects and does not greet: gRPC waits for two minutes.
+    ("grpc.server_handshake_timeout_ms", HANDSHAKE_S * 1000),
     # A second process on the same port must fail, not take every other connection.
     ("grpc.so_reuseport", 0),
 )
@@ -60,23 +67,28 @@ _CLIENT = (
 )
 
 
-def open_channel(target: str, keepalive_s: int = KEEPALIVE_S) -> Channel:
-    """A channel to `target`. It connects at the first call, and again when it must; `async with` closes it."""
-    return grpc.aio.insecure_channel(target, options=(*_CLIENT, _keepalive(keepalive_s)))
+def open_channel(
+    target: str, keepalive_s: int = KEEPALIVE_S, *, trust: Trust = LOCAL, server: Role = Role.CONTROL
+) -> Channel:
+    """A channel to `target`, which is a `server`. It connects at the first call, and again when it must, with the
+    certificate of now; `async with` closes it. Raises NoTrust.
+    """
+    return trust.dial(target, server, (*_CLIENT, _keepalive(keepalive_s)))
 
 
-def make_server(keepalive_s: int = KEEPALIVE_S) -> Server:
+def make_server(keepalive_s: int = KEEPALIVE_S, *, trust: Trust = LOCAL) -> Server:
     """A server without services or address."""
-    return grpc.aio.server(options=(*_SERVER, _keepalive(keepalive_s)))
+    gates = () if trust.own is None else (Gate(trust.own),)
+    return grpc.aio.server(interceptors=gates, options=(*_SERVER, _keepalive(keepalive_s)))
 
 
-def listen(server: Server, target: str) -> str:
+def listen(server: Server, target: str, *, trust: Trust = LOCAL) -> str:
     """Give `server` its address before it starts. Answers the target with the port that was had where 0 was asked for.
 
-    Raises CannotListen.
+    Raises CannotListen, NoTrust.
     """
     try:
-        port = server.add_insecure_port(target)
+        port = trust.add_port(server, target)
     except RuntimeError as error:
         raise CannotListen(f"cannot listen for gRPC on {target}") from error
     if port == 0:

@@ -13,7 +13,7 @@ from grpc.aio import AioRpcError, Channel, Server, StreamUnaryMultiCallable
 
 from headrace.core.broadcast import Refused, Source, StreamKey
 from headrace.core.broadcast.refusals import Reason
-from headrace.wire import calls
+from headrace.wire import calls, gate
 from headrace.wire.control_messages import (
     REASON_NUMBERS,
     Allocated,
@@ -37,6 +37,7 @@ from headrace.wire.control_messages import (
     verdicts_to_bytes,
 )
 from headrace.wire.errors import CallLost, WireError
+from headrace.wire.identity import Role
 from headrace.wire.replicas import Replicas
 from headrace.wire.types import parse, require, source_from_wire, source_to_wire
 from headrace.wire.v1 import control_pb2 as pb
@@ -209,17 +210,19 @@ def add_sessions(server: Server, handler: SessionsHandler) -> None:
 def add_fleet(server: Server, handler: FleetHandler) -> None:
     """Let `server` serve Fleet by `handler`."""
 
-    async def report(messages: AsyncIterator[bytes]) -> bytes:
-        await handler(_reports(messages))
+    async def report(messages: AsyncIterator[bytes], context: calls.Context) -> bytes:
+        await handler(_reports(messages, gate.caller(context)))
         return pb.ReportResponse().SerializeToString()
 
     calls.add_service(server, {_REPORT: calls.client_stream_handler(report)})
 
 
-async def _reports(messages: AsyncIterator[bytes]) -> AsyncIterator[PodReport]:
-    """Most pods say what they said a second ago: that is read once."""
+async def _reports(messages: AsyncIterator[bytes], role: Role | None) -> AsyncIterator[PodReport]:
+    """Most pods say what they said a second ago: that is read once. Raises NotAllowed for another role's report."""
     said, report = b"", None
     async for data in messages:
         if report is None or data != said:
             said, report = data, report_from_bytes(data)
+            if role is not None and report.kind.value != role.value:
+                raise gate.kind_refused(role, report.kind.value)
         yield report

@@ -26,6 +26,18 @@ class Unanswered(CallLost):
     """Nobody answered: the peer is not there, went away, or took too long."""
 
 
+class NoTrust(CallLost):
+    """A target that can only be dialled or served with certificates, and there are none."""
+
+    code = "no_trust"
+
+
+class NotAllowed(HeadraceError):
+    """What a caller asked for is not its role's."""
+
+    code = "not_allowed"
+
+
 class BadTarget(BadSetting):
     """What should be a gRPC target is none."""
 

@@ -8,7 +8,9 @@ import asyncio
 import ipaddress
 import random
 import socket
-from collections.abc import Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from types import TracebackType
 
 from grpc.aio import Channel
@@ -19,6 +21,8 @@ from headrace.runtime.telemetry.logs import RateLimited, logger
 from headrace.wire import calls
 from headrace.wire.channel import KEEPALIVE_S, open_channel
 from headrace.wire.errors import BadTarget, CallLost, Unanswered
+from headrace.wire.identity import Role
+from headrace.wire.trust import LOCAL, Trust
 
 RESOLVE_EVERY_S = 3.0
 RESOLVE_WITHIN_S = 10.0  # the resolver's own patience is about as long
@@ -31,34 +35,58 @@ _WORDS = frozenset(reason.value for reason in Reason) - {Reason.UNAVAILABLE.valu
 _unresolved = RateLimited(logger(__name__), "the name of control's replicas cannot be resolved", period_s=60.0)
 
 
-class Replica:
-    """One replica at a gRPC target. `with replica:` while its channel is used."""
+@dataclass(eq=False, slots=True)
+class _Line:
+    """A channel that was opened with the certificate of a `generation`."""
 
-    def __init__(self, target: str, keepalive_s: int = KEEPALIVE_S) -> None:
+    channel: Channel
+    generation: int
+    users: int = 0
+
+
+class Replica:
+    """One replica at a gRPC target. `with replica:` while it may be asked something."""
+
+    def __init__(self, target: str, keepalive_s: int = KEEPALIVE_S, trust: Trust = LOCAL) -> None:
         self.target = target
         self.retired = False
         """Whether control's name does not lead here any more."""
         self.users = 0
         self._keepalive_s = keepalive_s
-        self._channel: Channel | None = None
+        self._trust = trust
+        self._lines: list[_Line] = []  # the last is for new calls, those before it for calls that began on them
 
-    @property
-    def channel(self) -> Channel:
-        """Opened at the first use."""
-        if self._channel is None:
-            self._channel = open_channel(self.target, self._keepalive_s)
-        return self._channel
+    @asynccontextmanager
+    async def channel(self) -> AsyncIterator[Channel]:
+        """For one call, which may last: opened at the first use, and anew where our certificate has changed since.
+
+        Raises NoTrust.
+        """
+        if not self._lines or self._lines[-1].generation != self._trust.generation:
+            channel = open_channel(self.target, self._keepalive_s, trust=self._trust, server=Role.CONTROL)
+            self._lines.append(_Line(channel, self._trust.generation))
+        line = self._lines[-1]
+        line.users += 1
+        try:
+            yield line.channel
+        finally:
+            line.users -= 1
+            await self._close(lambda one: not one.users and one is not self._lines[-1])
 
     @property
     def open(self) -> bool:
         """Whether it has a channel."""
-        return self._channel is not None
+        return bool(self._lines)
 
     async def close(self) -> None:
         """Its calls are cancelled."""
-        if self._channel is not None:
-            await self._channel.close()
-            self._channel = None
+        await self._close(lambda _: True)
+
+    async def _close(self, over: Callable[[_Line], bool]) -> None:
+        closing = [line for line in self._lines if over(line)]
+        self._lines = [line for line in self._lines if line not in closing]
+        for line in closing:
+            await line.channel.close()
 
     def __enter__(self) -> "Replica":
         self.users += 1
@@ -72,12 +100,13 @@ class Replicas:
     """Those that `targets` lead to: separated by commas, each `host:port` or `unix:/path`.
 
     A host that is a name may have several addresses: `run` follows it. `async with` closes the channels. One that
-    stands still is found within `keepalive_s` and a little.
+    stands still is found within `keepalive_s` and a little. `trust` has what is shown to them.
     """
 
-    def __init__(self, targets: str, keepalive_s: int = KEEPALIVE_S) -> None:
+    def __init__(self, targets: str, keepalive_s: int = KEEPALIVE_S, trust: Trust = LOCAL) -> None:
         """Raises BadTarget."""
         self._keepalive_s = keepalive_s
+        self._trust = trust
         self._order: list[Replica] = []  # the first is asked first
         self._retired: list[Replica] = []
         self._names: list[tuple[str, int]] = []
@@ -128,7 +157,8 @@ class Replicas:
                 within_s = min(left_s, FIRST_SHARE * deadline_s) if len(self._order) > 1 else left_s
                 try:
                     with replica:
-                        return await calls.unary_call(replica.channel, full, request, within_s)
+                        async with replica.channel() as channel:
+                            return await calls.unary_call(channel, full, request, within_s)
                 except CallLost as error:
                     if error.code in _WORDS:
                         raise
@@ -175,7 +205,7 @@ class Replicas:
         for target in wanted:
             if target not in known:
                 # Anywhere, so that not all pods ask the same one.
-                self._order.insert(random.randint(0, len(self._order)), Replica(target, self._keepalive_s))
+                self._order.insert(random.randint(0, len(self._order)), Replica(target, self._keepalive_s, self._trust))
 
 
 def _parsed(target: str) -> str | tuple[str, int]:

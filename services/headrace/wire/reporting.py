@@ -43,7 +43,8 @@ class Reporting:
         with replica:
             while not replica.retired:
                 try:
-                    await FleetClient(replica.channel).report(self._reports())
+                    async with replica.channel() as channel:
+                        await FleetClient(channel).report(self._reports())
                 except CallLost as lost:
                     self._replicas.avoid(replica)
                     failures += 1

@@ -34,6 +34,7 @@ async def test_an_origin_tells_control_that_it_is_there(tmp_path: Path) -> None:
     await server.stop(0)
 
 
-def test_a_target_that_is_none_is_a_setting_that_cannot_be() -> None:
+def test_a_target_that_is_none_is_a_setting_that_cannot_be(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HEADRACE_PLAINTEXT", "true")
     with pytest.raises(BadSetting, match="no gRPC target"):
         build(OriginSettings(control_target="nowhere"), log=MemoryLog(1 << 20))

@@ -13,6 +13,7 @@ from headrace.wire import control
 from headrace.wire.channel import listen, make_server
 from headrace.wire.errors import CallLost, CannotListen
 from headrace.wire.replicas import Replicas
+from headrace.wire.trust import PLAINTEXT
 from tests.integration.wire.conftest import Serving
 from tests.support.broadcasts import PLAN, SOURCE
 
@@ -176,10 +177,10 @@ async def test_a_report_ends_when_control_does(serving: Serving) -> None:
 async def test_an_address_in_use_is_one_sentence() -> None:
     server = make_server()
     other = make_server()
-    target = listen(server, "127.0.0.1:0")
+    target = listen(server, "127.0.0.1:0", trust=PLAINTEXT)
     assert not target.endswith(":0")
     await server.start()
     with pytest.raises(CannotListen, match=f"cannot listen for gRPC on {target}"):
-        listen(other, target)
+        listen(other, target, trust=PLAINTEXT)
     await server.stop(0)
     await other.stop(0)

@@ -30,6 +30,7 @@ from headrace.wire.control import (
 from headrace.wire.errors import BadTarget
 from headrace.wire.replicas import Replicas
 from headrace.wire.reporting import Reporting
+from headrace.wire.trust import PLAINTEXT
 from tests.support.frozen import Freezer
 
 WITHIN_S = 10.0
@@ -73,7 +74,7 @@ class Control:
         server = make_server()
         add_sessions(server, self)
         add_fleet(server, self.fleet)
-        target = listen(server, target)
+        target = listen(server, target, trust=PLAINTEXT)
         await server.start()
         try:
             yield target
@@ -93,7 +94,7 @@ async def until(true: Callable[[], object], within_s: float = WITHIN_S) -> None:
 
 @asynccontextmanager
 async def following(targets: str) -> AsyncIterator[Replicas]:
-    async with Replicas(targets) as replicas, asyncio.TaskGroup() as group:
+    async with Replicas(targets, trust=PLAINTEXT) as replicas, asyncio.TaskGroup() as group:
         task = group.create_task(replicas.run())
         yield replicas
         task.cancel()

@@ -1,0 +1,20 @@
+"""Metrics of what goes between services, declared once.
+
+Law: as in `runtime.telemetry.metrics`.
+"""
+
+from headrace.runtime.telemetry.metrics import Counter, Gauge
+
+CERTIFICATE_ENDS = Gauge(
+    "headrace_wire_certificate_not_after_seconds", "When the certificate in use ends, Unix time; 0: there is none."
+)
+RELOADS = Counter(
+    "headrace_wire_certificate_reloads_total",
+    "Times that the certificate's files had changed and were read, by what became of them.",
+    {"outcome": ("taken", "refused")},
+)
+REFUSED = Counter(
+    "headrace_wire_refused_calls_total",
+    "Calls refused for who made them, by what their certificate was not.",
+    {"reason": ("no_identity", "foreign", "role", "kind")},
+)
