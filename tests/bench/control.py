@@ -113,6 +113,7 @@ def replica(
         "HEADRACE_API_KEY": "bench-api-key-of-enough-bits",
         "HEADRACE_CONTROL_TARGET": f"0.0.0.0:{port}",
         "HEADRACE_HTTP_PORT": "0",
+        "HEADRACE_PLAINTEXT": "true",
         "HEADRACE_LOG_CELLS": log.url,
         "HEADRACE_LOG_REPLICAS": "0",
     }

@@ -27,6 +27,7 @@ from headrace.runtime.lifecycle import run_until_signalled
 from headrace.wire.channel import KEEPALIVE_S, REPORTS_KEEPALIVE_S, open_channel
 from headrace.wire.control import FleetClient, PodKind, PodReport, ReleaseReason, SessionReport, SessionsClient
 from headrace.wire.replicas import Replicas
+from headrace.wire.trust import PLAINTEXT
 from tests.bench.control_books import PODS_RUNS, TRANSCODER, TRANSCODERS_COST, key_of, pod_name, run_name
 from tests.bench.control_process import CAPACITY_PIXELS_S
 from tests.bench.origin import TICK_S
@@ -44,7 +45,7 @@ class Publishers:
     """All of them; each asks one replica, as its edge does."""
 
     def __init__(self, targets: str, keys: int, pids: list[int]) -> None:
-        self._replicas = [Replicas(target) for target in targets.split(",")]
+        self._replicas = [Replicas(target, trust=PLAINTEXT) for target in targets.split(",")]
         self._free = deque(range(keys))
         self._held: deque[tuple[float, SessionsClient, str, int]] = deque()
         self._pids = [*pids, os.getpid()]
@@ -120,7 +121,8 @@ async def report(port: int, pods: int, seconds: float, pid: int) -> None:
         for number in range(pods):
             # An address of its own for each: one channel is one connection.
             keepalive_s = REPORTS_KEEPALIVE_S if is_transcoder(number) else KEEPALIVE_S
-            channel = open_channel(f"ipv4:127.1.{number // 250}.{number % 250 + 1}:{port}", keepalive_s)
+            target = f"ipv4:127.1.{number // 250}.{number % 250 + 1}:{port}"
+            channel = open_channel(target, keepalive_s, trust=PLAINTEXT)
             say = reports(said_by(number), number / pods)
             tasks.append(group.create_task(FleetClient(channel).report(say)))
         await asyncio.sleep(SETTLE_S)

@@ -130,7 +130,7 @@ def under_load(folder: Path, url: str, publishers: int, window_s: float, pid: in
 
 def python(module: str, *arguments: str) -> Process:
     """One of the bench's processes."""
-    return Process([sys.executable, "-m", f"tests.bench.{module}", *arguments])
+    return Process([sys.executable, "-m", f"tests.bench.{module}", *arguments], HEADRACE_PLAINTEXT="true")
 
 
 def word(process: Process, name: str, within_s: float = 15) -> str:

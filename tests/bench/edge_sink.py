@@ -27,6 +27,7 @@ from headrace.wire.control import (
     add_fleet,
     add_sessions,
 )
+from headrace.wire.trust import PLAINTEXT
 
 PROFILE = Profile.parse("auto")
 VIDEO = Kind.VIDEO
@@ -92,7 +93,7 @@ async def main(result: Path) -> None:
     add_sessions(server, sink)
     add_fleet(server, sink.fleet)
     media.add_ingest(server, sink.ingest)
-    sink.target = listen(server, "127.0.0.1:0")
+    sink.target = listen(server, "127.0.0.1:0", trust=PLAINTEXT)
     async with asyncio.TaskGroup() as group:
         serving = group.create_task(serve(server))
         print(f"target {sink.target}", flush=True)
