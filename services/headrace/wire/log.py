@@ -55,7 +55,7 @@ def entry_from_bytes(data: bytes) -> Entry | None:
         )
     if kind == "run":
         require(message.run, "plan")
-        return RunStart(plan_from_wire(message.run.plan), message.run.anchor_ms)
+        return RunStart(plan_from_wire(message.run.plan), message.run.anchor_ms, message.run.traceparent)
     if kind == "init":
         init = message.init
         if not init.rung:
@@ -90,7 +90,8 @@ def _to_wire(entry: Entry) -> pb.LogEntry:
     if isinstance(entry, Gap):
         return pb.LogEntry(gap=pb.GapEntry(place=_place_to_wire(entry), encoder=entry.encoder))
     if isinstance(entry, RunStart):
-        return pb.LogEntry(run=pb.RunEntry(plan=plan_to_wire(entry.plan), anchor_ms=entry.anchor_ms))
+        start = pb.RunEntry(plan=plan_to_wire(entry.plan), anchor_ms=entry.anchor_ms, traceparent=entry.traceparent)
+        return pb.LogEntry(run=start)
     if isinstance(entry, Init):
         return pb.LogEntry(
             init=pb.InitEntry(

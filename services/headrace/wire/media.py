@@ -12,6 +12,7 @@ from grpc.aio import AioRpcError, Channel, Server, StreamStreamMultiCallable, Us
 
 from headrace.core.broadcast import Hold
 from headrace.wire import calls
+from headrace.wire.context import carried
 from headrace.wire.errors import CallLost, WireError
 from headrace.wire.steps import (
     Accepted,
@@ -68,7 +69,7 @@ class IngestCall:
 
     def __init__(self, channel: Channel) -> None:
         method: StreamStreamMultiCallable[bytes, bytes] = channel.stream_stream(_INGEST)
-        self._call = method()
+        self._call = method(metadata=carried())
 
     async def write(self, step: Up) -> None:
         """Send; waits while the transcoder does not read. Raises IngestLost."""

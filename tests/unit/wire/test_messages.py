@@ -19,6 +19,7 @@ from headrace.core.broadcast import (
     Plan,
     Profile,
     RunId,
+    RunStart,
     SignedLease,
     Source,
     StreamId,
@@ -232,6 +233,17 @@ def test_equal_entries_have_equal_bytes() -> None:
     one = Init("720p", "avc1.640028", b"moov", 1280, 720, Fraction(48, 2))
     other = Init("720p", "avc1.640028", b"moov", 1280, 720, Fraction(24))
     assert log.entry_to_bytes(one) == log.entry_to_bytes(other)
+
+
+def test_a_run_that_is_not_traced_begins_with_the_bytes_that_it_always_had() -> None:
+    plan = types.plan_to_wire(PLAN)
+    before = log_pb2.LogEntry(run=log_pb2.RunEntry(plan=plan, anchor_ms=7)).SerializeToString(deterministic=True)
+    assert log.entry_to_bytes(RunStart(PLAN, 7)) == before
+    traced = log.entry_to_bytes(RunStart(PLAN, 7, broadcasts.TRACEPARENT))
+    assert traced != before
+    known = log_pb2.LogEntry.FromString(traced)
+    known.run.ClearField("traceparent")  # what a version knows of it that knows no traces
+    assert log.entry_from_bytes(known.SerializeToString()) == RunStart(PLAN, 7)
 
 
 def test_an_entry_of_a_later_version_is_none() -> None:

@@ -12,10 +12,14 @@ from headrace.core.broadcast.plan import Plan
 
 @dataclass(frozen=True, slots=True)
 class RunStart:
-    """The run's first entry. `anchor_ms` is the Unix time in milliseconds at timeline 0."""
+    """The run's first entry. `anchor_ms` is the Unix time in milliseconds at timeline 0.
+
+    `traceparent` (W3C's) names the span in which the run was taken; "" where it is not traced.
+    """
 
     plan: Plan
     anchor_ms: int
+    traceparent: str = ""
 
 
 @dataclass(frozen=True, slots=True)

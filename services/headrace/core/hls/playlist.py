@@ -28,6 +28,7 @@ class RunModel:
     def __init__(self) -> None:
         self.plan: Plan | None = None
         self.anchor_ms = 0
+        self.traceparent = ""  # the run's own; nothing that a playlist shows
         self.ended = False
         self.version = 0  # grows with every change that a playlist can show
         self._renditions: dict[str, Rendition] = {}
@@ -57,7 +58,7 @@ class RunModel:
         """Take the next published entry and its chained id (hex). Kinds that no playlist shows change nothing."""
         match entry:
             case RunStart() if self.plan is None:
-                self.plan, self.anchor_ms = entry.plan, entry.anchor_ms
+                self.plan, self.anchor_ms, self.traceparent = entry.plan, entry.anchor_ms, entry.traceparent
                 self._renditions = {name: Rendition() for name in entry.plan.rung_names}
             case Init() if rendition := self._renditions.get(entry.rung):
                 hinted = rendition.init_hint

@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from headrace.wire.v1 import types_pb2 as headrace_dot_wire_dot_v1_dot_types__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1aheadrace/wire/v1/log.proto\x12\x10headrace.wire.v1\x1a\x1cheadrace/wire/v1/types.proto\"\x9a\x02\n\x08LogEntry\x12)\n\x03run\x18\x01 \x01(\x0b\x32\x1a.headrace.wire.v1.RunEntryH\x00\x12+\n\x04init\x18\x02 \x01(\x0b\x32\x1b.headrace.wire.v1.InitEntryH\x00\x12+\n\x04part\x18\x03 \x01(\x0b\x32\x1b.headrace.wire.v1.PartEntryH\x00\x12)\n\x03gap\x18\x04 \x01(\x0b\x32\x1a.headrace.wire.v1.GapEntryH\x00\x12+\n\x04hold\x18\x05 \x01(\x0b\x32\x1b.headrace.wire.v1.HoldEntryH\x00\x12)\n\x03\x65nd\x18\x06 \x01(\x0b\x32\x1a.headrace.wire.v1.EndEntryH\x00\x42\x06\n\x04kind\"C\n\x08RunEntry\x12$\n\x04plan\x18\x01 \x01(\x0b\x32\x16.headrace.wire.v1.Plan\x12\x11\n\tanchor_ms\x18\x02 \x01(\x03\"\x98\x01\n\tInitEntry\x12\x0c\n\x04rung\x18\x01 \x01(\t\x12\x0e\n\x06\x63odecs\x18\x02 \x01(\t\x12\x0c\n\x04\x64\x61ta\x18\x03 \x01(\x0c\x12\r\n\x05width\x18\x04 \x01(\r\x12\x0e\n\x06height\x18\x05 \x01(\r\x12.\n\nframe_rate\x18\x06 \x01(\x0b\x32\x1a.headrace.wire.v1.Rational\x12\x10\n\x08\x63hannels\x18\x07 \x01(\r\"\x9f\x01\n\x05Place\x12\x0c\n\x04rung\x18\x01 \x01(\t\x12\x0b\n\x03msn\x18\x02 \x01(\x04\x12\x0c\n\x04part\x18\x03 \x01(\r\x12\r\n\x05start\x18\x04 \x01(\x03\x12\x0b\n\x03\x65nd\x18\x05 \x01(\x03\x12\x15\n\rsegment_start\x18\x06 \x01(\x03\x12\x0e\n\x06opened\x18\x07 \x01(\x08\x12\x13\n\x0bsegment_end\x18\x08 \x01(\x08\x12\x15\n\rdiscontinuity\x18\t \x01(\r\"w\n\tPartEntry\x12&\n\x05place\x18\x01 \x01(\x0b\x32\x17.headrace.wire.v1.Place\x12\x13\n\x0bindependent\x18\x02 \x01(\x08\x12\x0c\n\x04size\x18\x03 \x01(\r\x12\x0e\n\x06\x64igest\x18\x04 \x01(\t\x12\x0f\n\x07\x65ncoder\x18\x05 \x01(\t\"C\n\x08GapEntry\x12&\n\x05place\x18\x01 \x01(\x0b\x32\x17.headrace.wire.v1.Place\x12\x0f\n\x07\x65ncoder\x18\x02 \x01(\t\"\x17\n\tHoldEntry\x12\n\n\x02\x61t\x18\x01 \x01(\x03\"\x16\n\x08\x45ndEntry\x12\n\n\x02\x61t\x18\x01 \x01(\x03\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1aheadrace/wire/v1/log.proto\x12\x10headrace.wire.v1\x1a\x1cheadrace/wire/v1/types.proto\"\x9a\x02\n\x08LogEntry\x12)\n\x03run\x18\x01 \x01(\x0b\x32\x1a.headrace.wire.v1.RunEntryH\x00\x12+\n\x04init\x18\x02 \x01(\x0b\x32\x1b.headrace.wire.v1.InitEntryH\x00\x12+\n\x04part\x18\x03 \x01(\x0b\x32\x1b.headrace.wire.v1.PartEntryH\x00\x12)\n\x03gap\x18\x04 \x01(\x0b\x32\x1a.headrace.wire.v1.GapEntryH\x00\x12+\n\x04hold\x18\x05 \x01(\x0b\x32\x1b.headrace.wire.v1.HoldEntryH\x00\x12)\n\x03\x65nd\x18\x06 \x01(\x0b\x32\x1a.headrace.wire.v1.EndEntryH\x00\x42\x06\n\x04kind\"X\n\x08RunEntry\x12$\n\x04plan\x18\x01 \x01(\x0b\x32\x16.headrace.wire.v1.Plan\x12\x11\n\tanchor_ms\x18\x02 \x01(\x03\x12\x13\n\x0btraceparent\x18\x03 \x01(\t\"\x98\x01\n\tInitEntry\x12\x0c\n\x04rung\x18\x01 \x01(\t\x12\x0e\n\x06\x63odecs\x18\x02 \x01(\t\x12\x0c\n\x04\x64\x61ta\x18\x03 \x01(\x0c\x12\r\n\x05width\x18\x04 \x01(\r\x12\x0e\n\x06height\x18\x05 \x01(\r\x12.\n\nframe_rate\x18\x06 \x01(\x0b\x32\x1a.headrace.wire.v1.Rational\x12\x10\n\x08\x63hannels\x18\x07 \x01(\r\"\x9f\x01\n\x05Place\x12\x0c\n\x04rung\x18\x01 \x01(\t\x12\x0b\n\x03msn\x18\x02 \x01(\x04\x12\x0c\n\x04part\x18\x03 \x01(\r\x12\r\n\x05start\x18\x04 \x01(\x03\x12\x0b\n\x03\x65nd\x18\x05 \x01(\x03\x12\x15\n\rsegment_start\x18\x06 \x01(\x03\x12\x0e\n\x06opened\x18\x07 \x01(\x08\x12\x13\n\x0bsegment_end\x18\x08 \x01(\x08\x12\x15\n\rdiscontinuity\x18\t \x01(\r\"w\n\tPartEntry\x12&\n\x05place\x18\x01 \x01(\x0b\x32\x17.headrace.wire.v1.Place\x12\x13\n\x0bindependent\x18\x02 \x01(\x08\x12\x0c\n\x04size\x18\x03 \x01(\r\x12\x0e\n\x06\x64igest\x18\x04 \x01(\t\x12\x0f\n\x07\x65ncoder\x18\x05 \x01(\t\"C\n\x08GapEntry\x12&\n\x05place\x18\x01 \x01(\x0b\x32\x17.headrace.wire.v1.Place\x12\x0f\n\x07\x65ncoder\x18\x02 \x01(\t\"\x17\n\tHoldEntry\x12\n\n\x02\x61t\x18\x01 \x01(\x03\"\x16\n\x08\x45ndEntry\x12\n\n\x02\x61t\x18\x01 \x01(\x03\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -35,17 +35,17 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_LOGENTRY']._serialized_start=79
   _globals['_LOGENTRY']._serialized_end=361
   _globals['_RUNENTRY']._serialized_start=363
-  _globals['_RUNENTRY']._serialized_end=430
-  _globals['_INITENTRY']._serialized_start=433
-  _globals['_INITENTRY']._serialized_end=585
-  _globals['_PLACE']._serialized_start=588
-  _globals['_PLACE']._serialized_end=747
-  _globals['_PARTENTRY']._serialized_start=749
-  _globals['_PARTENTRY']._serialized_end=868
-  _globals['_GAPENTRY']._serialized_start=870
-  _globals['_GAPENTRY']._serialized_end=937
-  _globals['_HOLDENTRY']._serialized_start=939
-  _globals['_HOLDENTRY']._serialized_end=962
-  _globals['_ENDENTRY']._serialized_start=964
-  _globals['_ENDENTRY']._serialized_end=986
+  _globals['_RUNENTRY']._serialized_end=451
+  _globals['_INITENTRY']._serialized_start=454
+  _globals['_INITENTRY']._serialized_end=606
+  _globals['_PLACE']._serialized_start=609
+  _globals['_PLACE']._serialized_end=768
+  _globals['_PARTENTRY']._serialized_start=770
+  _globals['_PARTENTRY']._serialized_end=889
+  _globals['_GAPENTRY']._serialized_start=891
+  _globals['_GAPENTRY']._serialized_end=958
+  _globals['_HOLDENTRY']._serialized_start=960
+  _globals['_HOLDENTRY']._serialized_end=983
+  _globals['_ENDENTRY']._serialized_start=985
+  _globals['_ENDENTRY']._serialized_end=1007
 # @@protoc_insertion_point(module_scope)

@@ -23,12 +23,14 @@ class LogEntry(_message.Message):
     def __init__(self, run: _Optional[_Union[RunEntry, _Mapping]] = ..., init: _Optional[_Union[InitEntry, _Mapping]] = ..., part: _Optional[_Union[PartEntry, _Mapping]] = ..., gap: _Optional[_Union[GapEntry, _Mapping]] = ..., hold: _Optional[_Union[HoldEntry, _Mapping]] = ..., end: _Optional[_Union[EndEntry, _Mapping]] = ...) -> None: ...
 
 class RunEntry(_message.Message):
-    __slots__ = ("plan", "anchor_ms")
+    __slots__ = ("plan", "anchor_ms", "traceparent")
     PLAN_FIELD_NUMBER: _ClassVar[int]
     ANCHOR_MS_FIELD_NUMBER: _ClassVar[int]
+    TRACEPARENT_FIELD_NUMBER: _ClassVar[int]
     plan: _types_pb2.Plan
     anchor_ms: int
-    def __init__(self, plan: _Optional[_Union[_types_pb2.Plan, _Mapping]] = ..., anchor_ms: _Optional[int] = ...) -> None: ...
+    traceparent: str
+    def __init__(self, plan: _Optional[_Union[_types_pb2.Plan, _Mapping]] = ..., anchor_ms: _Optional[int] = ..., traceparent: _Optional[str] = ...) -> None: ...
 
 class InitEntry(_message.Message):
     __slots__ = ("rung", "codecs", "data", "width", "height", "frame_rate", "channels")

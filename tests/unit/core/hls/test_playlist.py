@@ -6,11 +6,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from headrace.core.broadcast import End, Entry, Gap, Hold, Init, Part, Plan, Profile, RungSpec
+from headrace.core.broadcast import End, Entry, Gap, Hold, Init, Part, Plan, Profile, RungSpec, RunStart
 from headrace.core.hls.multivariant import multivariant
 from headrace.core.hls.playlist import RunModel
 from headrace.core.hls.render import media_playlist
 from headrace.core.media import TICKS_PER_S
+from tests.support.broadcasts import TRACEPARENT
 from tests.support.folded import folded, read
 from tests.support.playlists import ReadPlaylist
 from tests.support.runs import Recorded, chained, init_of, parts_of, plan_of, start_of, whole_run
@@ -209,6 +210,16 @@ def test_entries_that_no_playlist_shows_change_nothing() -> None:
     model.apply(Gap("elsewhere", 3, 0, 0, 1, 0, opened=False), "ff")
     assert texts(model) == before
     assert model.version == version
+
+
+def test_no_playlist_shows_that_its_run_is_traced() -> None:
+    recorded = chained(whole_run(plan_of(), 3, ended=True))
+    (start, start_id), *others = recorded
+    assert isinstance(start, RunStart)
+    traced = [(replace(start, traceparent=TRACEPARENT), start_id), *others]
+    models = [RunModel.read([], entries) for entries in (recorded, traced)]
+    assert [model.traceparent for model in models] == ["", TRACEPARENT]
+    assert texts(models[0]) == texts(models[1])
 
 
 def test_a_segments_name_changes_with_anything_published_before_its_end() -> None:
