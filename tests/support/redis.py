@@ -1,7 +1,8 @@
 """Real servers for the live log: one, one with a replica, a Cluster of three primaries with a replica each.
 
-They listen on free ports of their hosts, keep nothing, and end with their `with`. `one_server`, `server_with_replica`
-and `cluster` are for those who need a URL and no more.
+They listen on free ports of their hosts, keep nothing, and end with their `with`. With an authority they speak TLS
+alone, among themselves as well, and ask everybody for a certificate of that authority's. `one_server`,
+`server_with_replica` and `cluster` are for those who need a URL and no more.
 """
 
 import shutil
@@ -15,6 +16,7 @@ from typing import Any
 
 import redis
 
+from tests.support.authority import Authority, Signed
 from tests.support.hosts import LOOPBACK, Host
 from tests.support.stack import Process, TooLate, eventually
 
@@ -40,9 +42,14 @@ SETTINGS = {
 
 
 class Server:
-    """One redis-server; `settings` go before `SETTINGS`. It can be killed, and started again at the same port."""
+    """One redis-server; `settings` go before `SETTINGS`. It can be killed, and started again at the same port.
 
-    def __init__(self, host: Host = LOOPBACK, **settings: str) -> None:
+    `authority` has it speak TLS, with a certificate for its address or the one that is `signed` already.
+    """
+
+    def __init__(
+        self, host: Host = LOOPBACK, authority: Authority | None = None, signed: Signed | None = None, **settings: str
+    ) -> None:
         if shutil.which("redis-server") is None:
             raise RuntimeError("the live log's tests need redis-server 7 or later: apt-get install redis-server")
         self.host = host
@@ -52,6 +59,9 @@ class Server:
             **{name.replace("_", "-"): value for name, value in settings.items()},
         }
         self._folder = tempfile.TemporaryDirectory(prefix="redis-")
+        self._client: dict[str, Any] = {}
+        if authority is not None:
+            self._speak_tls(authority, signed or authority.sign(host.address))
         self.port = 0
         self._process: Process | None = None
 
@@ -81,7 +91,7 @@ class Server:
     @property
     def url(self) -> str:
         """Where it is, as settings name a cell."""
-        return f"redis://{self.at}"
+        return f"{'rediss' if self._client else 'redis'}://{self.at}"
 
     def start(self) -> None:
         """Start it, empty; the first time at a port that is free, and then at the same."""
@@ -89,9 +99,8 @@ class Server:
             port, cluster_port = (self.port, 0) if self.port else _free_ports()
             if cluster_port:
                 self.settings["cluster-port"] = str(cluster_port)
-            given = [
-                word for name, value in {**self.settings, "port": str(port)}.items() for word in (f"--{name}", value)
-            ]
+            ports = {"port": "0", "tls-port": str(port)} if self._client else {"port": str(port)}
+            given = [word for name, value in {**self.settings, **ports}.items() for word in (f"--{name}", value)]
             self._process = Process([*self.host.command, "redis-server", *given, "--dir", self._folder.name])
             try:
                 self.port = port
@@ -123,7 +132,7 @@ class Server:
     def ask(self, *command: str | bytes | int) -> Any:
         """What it answers to a command. Raises redis.RedisError."""
         with redis.Redis(
-            host=self.host.address, port=self.port, socket_timeout=5, single_connection_client=True
+            host=self.host.address, port=self.port, socket_timeout=5, single_connection_client=True, **self._client
         ) as client:
             return client.execute_command(*command)
 
@@ -135,6 +144,19 @@ class Server:
         """Close all of its clients' connections."""
         self.ask("CLIENT", "KILL", "TYPE", "normal")
         self.ask("CLIENT", "KILL", "TYPE", "pubsub")
+
+    def _speak_tls(self, authority: Authority, signed: Signed) -> None:
+        self.settings |= {
+            "tls-ca-cert-file": authority.file,
+            "tls-cert-file": signed.certificate,
+            "tls-key-file": signed.key,
+            "tls-replication": "yes",
+            "tls-cluster": "yes",
+        }
+        ours = authority.sign("client")
+        # Whatever its certificate says: tests ask servers with a wrong one, too.
+        self._client = {"ssl": True, "ssl_cert_reqs": "none", "ssl_check_hostname": False}
+        self._client |= {"ssl_certfile": ours.certificate, "ssl_keyfile": ours.key}
 
     def _answers(self) -> bool:
         assert self._process is not None
@@ -149,12 +171,13 @@ class Server:
 class Pair:
     """A primary and its replica. After `fail_over` the replica is the primary, and the old one is gone."""
 
-    def __init__(self, primary: Host = LOOPBACK, replica: Host = LOOPBACK) -> None:
+    def __init__(self, primary: Host = LOOPBACK, replica: Host = LOOPBACK, authority: Authority | None = None) -> None:
         self._hosts = primary, replica
+        self._authority = authority
         self._stack = ExitStack()
 
     def __enter__(self) -> "Pair":
-        self.primary, self.replica = (self._stack.enter_context(Server(host)) for host in self._hosts)
+        self.primary, self.replica = (self._stack.enter_context(Server(host, self._authority)) for host in self._hosts)
         self.join()
         return self
 
@@ -164,7 +187,7 @@ class Pair:
     @property
     def url(self) -> str:
         """Both, as settings name a cell."""
-        return f"redis://{self.primary.at},{self.replica.at}"
+        return f"{self.primary.url},{self.replica.at}"
 
     def join(self) -> None:
         """Make `replica` the replica of `primary`, and wait until it has everything."""
@@ -186,14 +209,15 @@ class Pair:
 class Cluster:
     """Three primaries with a replica each."""
 
-    def __init__(self) -> None:
+    def __init__(self, authority: Authority | None = None) -> None:
+        self._authority = authority
         self._stack = ExitStack()
         self.nodes: list[Server] = []
 
     def __enter__(self) -> "Cluster":
         try:
             for _ in range(2 * SHARDS):
-                self.nodes.append(self._stack.enter_context(Server(cluster_enabled="yes")))
+                self.nodes.append(self._stack.enter_context(Server(authority=self._authority, cluster_enabled="yes")))
             self._meet()
         except BaseException:
             self._stack.close()
@@ -206,7 +230,8 @@ class Cluster:
     @property
     def url(self) -> str:
         """All nodes, as settings name a cell."""
-        return "redis+cluster://" + ",".join(f"127.0.0.1:{node.port}" for node in self.nodes)
+        scheme = "redis" if self._authority is None else "rediss"
+        return f"{scheme}+cluster://" + ",".join(node.at for node in self.nodes)
 
     def primaries(self) -> list[Server]:
         """The living nodes that are primaries now."""

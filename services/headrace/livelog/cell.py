@@ -17,14 +17,25 @@ class Address(NamedTuple):
         return f"{self.host}:{self.port}"
 
 
+class TlsFiles(NamedTuple):
+    """Paths of PEM files: who signs servers ('': whom this system trusts), and our own certificate and its key."""
+
+    authority: str = ""
+    certificate: str = ""
+    key: str = ""
+
+
 @dataclass(frozen=True, slots=True)
 class Access:
-    """How its servers are entered; the same for all of a cell. `options` are those of redis-py's connections."""
+    """How its servers are entered; the same for all of a cell. `tls` is None for plaintext.
+
+    A password that is kept in a file is read for each connection, so that it may change.
+    """
 
     username: str | None = None
     password: str | None = field(default=None, repr=False)
-    tls: bool = False
-    options: tuple[tuple[str, str], ...] = ()
+    password_file: str = ""
+    tls: TlsFiles | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,8 +1,6 @@
-"""How servers are entered: passwords, TLS, several cells; and what is said of servers that are set up wrongly."""
+"""How servers are entered: passwords, several cells; and what is said of servers that are set up wrongly."""
 
-import subprocess
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -11,7 +9,7 @@ from headrace.livelog.base import NoRun, Unreachable
 from headrace.livelog.cell import Access, Address
 from headrace.livelog.redis.checks import complaints
 from headrace.livelog.redis.connection import Link
-from tests.support.log_contract import START, Writer, claim_of, everything, next_of, part_at, told
+from tests.support.log_contract import Writer, claim_of, everything, part_at
 from tests.support.redis import Pair, Server
 from tests.support.redis_logs import opened
 
@@ -54,54 +52,6 @@ async def test_an_entry_is_not_staged_where_its_bytes_were_refused(guarded: Serv
             await writer.stage(part_at("720p", 0, 0))
         taken = await log.takeover(writer.run, claim_of(take=2), 0)
         assert (taken.n, taken.rungs) == (writer.n, {})
-
-
-async def test_an_origins_user_reads_and_can_do_nothing_else(guarded: Server) -> None:
-    may = ["+fcall_ro", "+get", "+hmget", "+xrange", "+hgetall", "+role", "+ssubscribe", "+sunsubscribe", "+ping"]
-    guarded.ask("ACL", "SETUSER", "reader", "on", ">pass", "~*", "&*", "-@all", *may)
-    async with (
-        opened(f"redis://writer:{QUOTED}@127.0.0.1:{guarded.port}") as log,
-        opened(f"redis://reader:pass@127.0.0.1:{guarded.port}") as origins,
-    ):
-        writer = Writer(log)
-        await writer.open()
-        await log.set_current(StreamId("stream"), writer.run)
-        following = origins.follow(writer.run, START)
-        await next_of(following)
-        await writer.append(part_at("720p", 0, 0))
-        assert await told(following, 1) == [part_at("720p", 0, 0)]
-        assert await origins.current(StreamId("stream")) == writer.run
-        assert await origins.get(writer.run, "720p", 0, 0, "e1") is not None
-        with pytest.raises(Unreachable):
-            await origins.takeover(writer.run, claim_of(9), 0)
-        with pytest.raises(Unreachable):
-            await origins.set_current(StreamId("stream"), RunId("another"))
-
-
-@pytest.fixture
-def certificate(tmp_path: Path) -> Path:
-    """A folder with a key and a certificate for 127.0.0.1 that signs itself."""
-    made = ["-keyout", str(tmp_path / "key.pem"), "-out", str(tmp_path / "cert.pem")]
-    command = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
-    names = ["-days", "2", "-subj", "/CN=log", "-addext", "subjectAltName=IP:127.0.0.1"]
-    subprocess.run([*command, *made, *names], check=True, capture_output=True)
-    return tmp_path
-
-
-async def test_a_log_over_tls(certificate: Path) -> None:
-    signed, key = str(certificate / "cert.pem"), str(certificate / "key.pem")
-    with Server(tls_auth_clients="no", tls_ca_cert_file=signed, tls_cert_file=signed, tls_key_file=key) as server:
-        server.ask("CONFIG", "SET", "tls-port", str(server.port + 1 if server.port < 65_000 else server.port - 1))
-        tls_port = int(server.ask("CONFIG", "GET", "tls-port")[b"tls-port"])
-        url = f"rediss://127.0.0.1:{tls_port}"
-        async with opened(f"{url}?ssl_ca_certs={certificate / 'cert.pem'}") as log:
-            writer = Writer(log)
-            await writer.open()
-            await writer.append(part_at("720p", 0, 0))
-            assert len((await everything(log)).entries) == writer.n
-        async with opened(url) as log:  # signed by nobody that this system trusts
-            with pytest.raises(Unreachable, match=r"(?i)certificate"):
-                await log.takeover(RunId("run"), claim_of(), 0, open_new=True)
 
 
 async def test_a_run_lives_in_the_cell_that_its_id_names(server: Server, pair: Pair) -> None:

@@ -2,12 +2,13 @@
 
 import subprocess
 import sys
+from typing import Any
 
 import pytest
 from pydantic import SecretStr
 
 from headrace.livelog import connect
-from headrace.livelog.cell import Access, Address, Cell
+from headrace.livelog.cell import Access, Address, Cell, TlsFiles
 from headrace.livelog.settings import LogSettings, parse_cells
 from headrace.runtime.config import BadSetting
 
@@ -33,11 +34,11 @@ from headrace.runtime.config import BadSetting
                 Cell(
                     "",
                     (Address("log", 1), Address("other", 2)),
-                    Access("user", "p@ss", True, (("ssl_ca_certs", "/ca.pem"),)),
+                    Access("user", "p@ss", tls=TlsFiles("/ca.pem")),
                 ),
             ),
         ),
-        ("rediss+cluster://log:1", (Cell("", (Address("log", 1),), Access(tls=True), cluster=True),)),
+        ("rediss+cluster://log:1", (Cell("", (Address("log", 1),), Access(tls=TlsFiles()), cluster=True),)),
     ],
 )
 def test_cells_are_read_from_their_urls(text: str, cells: tuple[Cell, ...]) -> None:
@@ -58,6 +59,7 @@ def test_cells_are_read_from_their_urls(text: str, cells: tuple[Cell, ...]) -> N
         "redis://:hidden@log/1",
         "redis://:hidden@log?ssl_ca_certs=/ca.pem",
         "rediss://:hidden@log?socket_timeout=hidden",
+        "rediss://:hidden@log?ssl_certfile=/our.pem",
         "redis://:hidden@log redis://:hidden@another",
         "a=redis://:hidden@log a=redis://:hidden@another",
     ],
@@ -67,6 +69,37 @@ def test_what_cannot_be_is_refused_without_a_word_of_its_password(text: str) -> 
         LogSettings(log_cells=SecretStr(text))
     assert "HEADRACE_LOG_CELLS" in str(refused.value)
     assert "hidden" not in str(refused.value)
+
+
+def test_what_is_said_for_all_cells_gives_way_to_what_a_cell_says() -> None:
+    cells = LogSettings(
+        log_cells=SecretStr(
+            "a=rediss://one b=rediss://user:pass@two?ssl_ca_certs=/two.pem&ssl_certfile=/c&ssl_keyfile=/k c=redis://three"
+        ),
+        log_user="writer",
+        log_password_file="/password",
+        log_tls_authority="/ca.pem",
+        log_tls_certificate="/our.pem",
+        log_tls_key="/our.key",
+    ).cells
+    assert [cell.access for cell in cells] == [
+        Access("writer", None, "/password", TlsFiles("/ca.pem", "/our.pem", "/our.key")),
+        Access("user", "pass", "", TlsFiles("/two.pem", "/c", "/k")),
+        Access("writer", None, "/password"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"log_tls_certificate": "/our.pem"}, "go together"),
+        ({"log_tls_key": "/our.key"}, "go together"),
+        ({"log_tls_authority": "/ca.pem"}, "no cell of HEADRACE_LOG_CELLS begins with rediss://"),
+    ],
+)
+def test_files_for_tls_that_nothing_uses_are_a_mistake(given: dict[str, Any], said: str) -> None:
+    with pytest.raises(BadSetting, match=f"^HEADRACE_LOG_TLS_KEY: .*{said}"):
+        LogSettings(log_cells=SecretStr("redis://log"), **given)
 
 
 def test_a_password_does_not_show_itself() -> None:

@@ -18,6 +18,7 @@ from headrace.livelog.redis.pool import IDLE_S
 from headrace.livelog.redis.servers import Servers
 from headrace.livelog.redis.writing import RunWriter
 from headrace.runtime.aio.clock import monotonic_s, unix_ms
+from headrace.runtime.local import is_local
 from headrace.runtime.telemetry.logs import logger
 
 GET_S = 2.0
@@ -121,7 +122,11 @@ class RedisLog:
         return writer
 
     async def _check(self) -> None:
-        """Say once what is wrong with each server."""
+        """Say once what is wrong with each server, and with the way to it."""
+        access, hosts = self._servers.topology.cell.access, self._servers.topology.cell.hosts
+        if access.tls is None and (away := [str(host) for host in hosts if not is_local(host.host)]):
+            extra = {"cell": self._name, "servers": ", ".join(away)}
+            _log.warning("the live log is reached in plaintext: begin its URL with rediss://", extra=extra)
         try:
             for address in await self._servers.topology.primaries():
                 async with self._servers.pool.link(address, GET_S) as link:
