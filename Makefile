@@ -113,6 +113,10 @@ config-reference: install-dev ## Write docs/reference/config.md from the setting
 metrics-reference: install-dev ## Write docs/reference/metrics.md from docs/reference/metrics.yaml (committed)
 	@$(BIN)/python -m tests.support.metrics_reference
 
+.PHONY: errors-reference
+errors-reference: install-dev ## Write docs/reference/errors.md from the table of errors (committed)
+	@$(BIN)/python -m tests.support.errors_reference
+
 .PHONY: lock
 lock: ## Write the lock files from pyproject.toml (needs uv)
 	@command -v uv > /dev/null || { echo "make lock needs uv; everything else does without." >&2; exit 1; }

@@ -2,7 +2,7 @@
 
 from headrace.core.error_table.row import Cause, Row
 
-_SERVERS = "Look at the log's servers: reachable, in memory, with their replicas, as the settings say?"
+_SERVERS = "See that the log's servers are reachable, have memory left, and the replicas that the settings say."
 _ITSELF = "Nothing: a writer takes over again, a reader reads again. Often, it is the log's servers that change over."
 
 LIVE_LOG = (
