@@ -33,6 +33,7 @@ class MemoryLog:
         self._changed: dict[RunId, asyncio.Event] = {}
         self._ended_s: dict[RunId, float] = {}
         self._current: dict[StreamId, RunId] = {}
+        metrics.HELD_LIMIT.set(max_bytes)
 
     @property
     def in_process(self) -> bool:

@@ -13,14 +13,14 @@ from dataclasses import dataclass, field
 from headrace.core.broadcast import RunId
 from headrace.core.hls.listing import Piece, Segment, part_name
 from headrace.livelog.base import LiveLog, LogError, Unreachable
-from headrace.origin.metrics import CACHE_BYTES, CACHE_LOOKUPS
+from headrace.origin.metrics import CACHE_BYTES, CACHE_LIMIT, CACHE_LOOKUPS
 
 FETCH_S = 5.0
 
 Key = tuple[RunId, str, str]
 Numbered = tuple[int, Piece]
 
-_HIT = CACHE_LOOKUPS.labels("hit")
+_HIT, _MISS, _SHARED = (CACHE_LOOKUPS.labels(result) for result in ("hit", "miss", "shared"))
 
 
 @dataclass(slots=True)
@@ -39,6 +39,7 @@ class MediaCache:
     def __init__(self, log: LiveLog, max_bytes: int) -> None:
         self._log = log
         self._max_bytes = max_bytes
+        CACHE_LIMIT.set(max_bytes)
         self._kept: OrderedDict[Key, bytes] = OrderedDict()
         self._kept_bytes = 0
         self._fetches: dict[Key, _Fetch] = {}
@@ -77,13 +78,13 @@ class MediaCache:
             if (body := self.kept(*key)) is not None:
                 return body
             if (fetch := self._fetches.get(key)) is None:
-                CACHE_LOOKUPS.labels("miss").inc()
+                _MISS.inc()
                 return await self._fetch(key, msn, pieces)
             await fetch.over.wait()
             if fetch.error is not None:
                 raise fetch.error
             if fetch.done:
-                CACHE_LOOKUPS.labels("shared").inc()
+                _SHARED.inc()
                 return fetch.body
 
     async def _fetch(self, key: Key, msn: int, pieces: Iterable[Numbered]) -> bytes | None:

@@ -7,13 +7,14 @@ Neighbours: `follower` reads the log, `core.hls.playlist` is the fold.
 """
 
 import asyncio
+from collections import OrderedDict
 from collections.abc import Callable
 
-from headrace.core.broadcast import Entry, Part, RunId
+from headrace.core.broadcast import Entry, Hold, Part, RunId
 from headrace.core.hls.playlist import RunModel
 from headrace.core.hls.render import date_ms
 from headrace.livelog.base import Cursor, LogError, Published, Reading
-from headrace.origin.metrics import PART_AGE, UNKNOWN_ENTRIES
+from headrace.origin.metrics import FIRST_PLAYLIST, PART_AGE, UNKNOWN_ENTRIES
 from headrace.origin.pages import Pages
 from headrace.runtime.aio.clock import monotonic_s, unix_ms
 
@@ -40,7 +41,10 @@ class FollowedRun:
         self.readings = 0  # how many were taken
         self.over = False  # followed no longer: unknown to the log, or the origin stops
         self.used_s = self._read_s = monotonic_s()
-        self._ids: dict[int, str] = {}  # the newest entries' chained ids, by their integers
+        self._newest_end: int | None = None  # of a part's, ticks; None while the source has stopped
+        self._lists = False
+        # The newest entries' chained ids, by their integers. A plain dict gives up its first in time that grows.
+        self._ids: OrderedDict[int, str] = OrderedDict()
         self._waiters: dict[str, asyncio.Event] = {}  # by rung; "" for what is no rung's own
         self._waiting = 0
 
@@ -55,6 +59,7 @@ class FollowedRun:
         self.model.forget(reading.oldest)
         self.readings += 1
         self._read_s = monotonic_s()
+        self._note_first_playlist()
         if (self.model, self.model.version) != (model, version):
             self.pages = Pages(self.model)
         all_new = self.model is not model or self.model.ended
@@ -74,6 +79,12 @@ class FollowedRun:
         if plan is None or self.model.ended:
             return False
         return monotonic_s() - self._read_s > SEGMENT_TARGET_DURATIONS * plan.target_duration_s
+
+    def edge_age_s(self, now_ms: int) -> float | None:
+        """How old its newest part is; None where it has none, has ended, or its source has stopped."""
+        if self._newest_end is None or self.model.ended:
+            return None
+        return max(0, now_ms - date_ms(self.model.anchor_ms, self._newest_end)) / 1000
 
     @property
     def waited_for(self) -> bool:
@@ -106,7 +117,11 @@ class FollowedRun:
             return  # nothing was taken back of what it has, it only lost the newest: they may come again
         self._ids.clear()
         first = self.model.first_msn
-        self.model = RunModel.read(reading.head, self._told(reading.entries))
+        told = self._told(reading.entries)
+        self.model = RunModel.read(reading.head, told)
+        self._newest_end = None
+        for entry, _ in told:
+            self._note_edge(entry)
         self.model.forget(first)
         self.cursor = reading.cursor
 
@@ -122,14 +137,29 @@ class FollowedRun:
             self.model.apply(entry, entry_id)
             if isinstance(entry, Part):
                 PART_AGE.observe(max(0, unix_ms() - date_ms(self.model.anchor_ms, entry.end)) / 1000)
+            self._note_edge(entry)
         if new:
             self.cursor = reading.cursor
+
+    def _note_edge(self, entry: Entry) -> None:
+        if isinstance(entry, Part):
+            self._newest_end = max(entry.end, self._newest_end or 0)
+        elif isinstance(entry, Hold):
+            self._newest_end = None
+
+    def _note_first_playlist(self) -> None:
+        """Who was here before there was anything to list had to wait for it."""
+        if self._lists:
+            return
+        self._lists = any(self.model.lists(rung) for rung in self.model.rungs)
+        if self._lists and self.readings > 1 and not self.model.ended:
+            FIRST_PLAYLIST.observe(max(0, unix_ms() - self.model.anchor_ms) / 1000)
 
     def _told(self, entries: tuple[Published, ...]) -> list[tuple[Entry, str]]:
         """Entries and their ids, without those that this version does not know; all are remembered."""
         self._ids.update((each.n, each.id) for each in entries)
         while len(self._ids) > IDS_KEPT:
-            del self._ids[next(iter(self._ids))]
+            self._ids.popitem(last=False)
         told = [(each.entry, each.id) for each in entries if each.entry is not None]
         UNKNOWN_ENTRIES.inc(len(entries) - len(told))
         return told

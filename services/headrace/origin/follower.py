@@ -8,14 +8,14 @@ Neighbours: `livelog` (readings), `followed` (one run), `looking` (one more read
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from headrace.core.broadcast import RunId
 from headrace.livelog.base import LiveLog, LogError, NoRun
 from headrace.origin.followed import FollowedRun
 from headrace.origin.looking import Looks
-from headrace.origin.metrics import LOG_ERRORS, LOG_READINGS, RUNS_FOLLOWED
-from headrace.runtime.aio.clock import monotonic_s
+from headrace.origin.metrics import EDGE_AGE, LOG_ERRORS, LOG_READINGS, OLDEST_EDGE, REFUSED, RUNS_FOLLOWED
+from headrace.runtime.aio.clock import monotonic_s, unix_ms
 from headrace.runtime.aio.tasks import spawn_isolated
 from headrace.runtime.telemetry.logs import RateLimited, logger
 
@@ -49,6 +49,7 @@ class Follower:
         self._group: asyncio.TaskGroup | None = None
         self._started = asyncio.Event()
         self.stopped = False
+        OLDEST_EDGE.set_function(lambda: max(self._edge_ages(), default=0.0))
 
     async def run(self) -> None:
         """Own the following tasks until cancelled."""
@@ -100,6 +101,7 @@ class Follower:
         if self._group is None:
             raise Unavailable("the origin stops")
         if len(self._unread) >= MAX_UNREAD:
+            REFUSED.labels("too_many_unread").inc()
             raise Unavailable("too many runs cannot be read now")
         self._unread.add(run)
         followed = self._runs[run] = FollowedRun(run)
@@ -133,10 +135,17 @@ class Follower:
 
     def _sweep(self) -> None:
         now_s = monotonic_s()
+        for age_s in self._edge_ages():
+            EDGE_AGE.observe(age_s)
         for followed in tuple(self._runs.values()):
             idle = now_s - followed.used_s >= self._idle_s or not followed.read
             if idle and not followed.waited_for:
                 self._forget(followed)
+
+    def _edge_ages(self) -> Iterator[float]:
+        """How old the newest part of each live run is."""
+        now_ms = unix_ms()
+        return (age_s for run in self._runs.values() if (age_s := run.edge_age_s(now_ms)) is not None)
 
     def _forget(self, followed: FollowedRun) -> None:
         """Stop following; whoever waits is woken. May be called from the run's own task, at its end."""

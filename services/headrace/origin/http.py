@@ -21,7 +21,7 @@ from headrace.origin.caching import MediaCache
 from headrace.origin.current import CurrentRuns
 from headrace.origin.followed import FollowedRun
 from headrace.origin.follower import Follower, Unavailable
-from headrace.origin.metrics import REQUESTS, SENT_BYTES, STALE_ANSWERS
+from headrace.origin.metrics import REFUSED, REQUESTS, SENT_BYTES, STALE_ANSWERS
 from headrace.origin.paths import (
     MAX_QUERY_BYTES,
     InitPath,
@@ -46,6 +46,7 @@ LONGEST_WAIT_S = 15.0  # below hls.js's 20 s for a manifest, and every CDN's 30 
 ASK_AGAIN_S = 0.2
 HELD_TARGET_DURATIONS = 3  # how long a request may wait for what comes next (RFC 8216bis §6.2.5.2)
 
+_REFUSED = REFUSED.labels("too_many_waiting")
 _MATTERING = frozenset((b"accept-encoding", b"if-none-match", b"if-range", b"range"))
 
 Asked = tuple[Path, str, Headers, bytes]  # what is wanted, the method, the headers that matter, the query
@@ -243,6 +244,7 @@ class OriginApp:
     @contextmanager
     def _place_to_wait(self) -> Iterator[None]:
         if not self._places.take():
+            _REFUSED.inc()
             raise Unavailable("too many requests wait already")
         try:
             yield

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from functools import partial
 
 from headrace.origin import answers
-from headrace.origin.metrics import WAITING
+from headrace.origin.metrics import WAITING, WAITING_LIMIT
 from headrace.runtime.direct import Answer, Later
 
 
@@ -22,6 +22,7 @@ class Places:
     def __init__(self, most: int) -> None:
         self._most = most
         self._taken = 0
+        WAITING_LIMIT.set(most)
 
     def take(self) -> bool:
         """Whether there was a place."""

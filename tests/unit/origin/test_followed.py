@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 from prometheus_client import REGISTRY
 
-from headrace.core.broadcast import End, Entry, Init, RunId, RunStart
+from headrace.core.broadcast import End, Entry, Hold, Init, RunId, RunStart
 from headrace.livelog.base import Cursor, Published, Reading
 from headrace.origin import followed as module
 from headrace.origin.followed import Disagreement, FollowedRun
@@ -166,6 +166,41 @@ def test_how_old_parts_are_when_they_come_is_measured(monkeypatch: pytest.Monkey
     followed.take(more(LOG[-1:]))
     assert measured("count") - before[0] == 1
     assert measured("sum") - before[1] == pytest.approx(0.7, abs=1e-3)
+
+
+def test_the_age_of_a_live_runs_edge_is_that_of_its_newest_part() -> None:
+    followed = after(whole(LOG[:-1]))
+    edge_ms = followed.model.anchor_ms + 20 * 2000
+    assert followed.edge_age_s(edge_ms + 700) == pytest.approx(0.7, abs=1e-3)
+    assert followed.edge_age_s(edge_ms - 700) == 0, "clocks differ"
+    followed.take(whole(OTHER[:-A_SEGMENT]))
+    assert followed.edge_age_s(edge_ms) == pytest.approx(2.0, abs=1e-3)
+
+
+def test_a_run_whose_source_has_stopped_or_that_is_over_has_no_live_edge() -> None:
+    assert FollowedRun(RunId("r1")).edge_age_s(0) is None
+    entries = [each.entry for each in LOG if each.entry is not None]
+    followed = after(whole(published([*entries[:-A_SEGMENT], Hold(0)])))
+    assert followed.edge_age_s(0) is None
+    back = published([*entries[:-A_SEGMENT], Hold(0), *entries[-A_SEGMENT:]])
+    followed.take(more(back[-A_SEGMENT:]))
+    assert followed.edge_age_s(0) == 0
+    followed.take(more(published([*entries[:-A_SEGMENT], Hold(0), *entries[-A_SEGMENT:], End(0)])[-1:]))
+    assert followed.edge_age_s(0) is None
+
+
+def test_how_long_the_first_playlist_took_is_told_of_runs_that_were_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    def measured(what: str) -> float:
+        return REGISTRY.get_sample_value(f"headrace_origin_first_playlist_seconds_{what}") or 0.0
+
+    followed = after(whole(LOG[:6]))
+    monkeypatch.setattr(module, "unix_ms", lambda: followed.model.anchor_ms + 2_500)
+    before = measured("count"), measured("sum")
+    for each in LOG[6:40]:
+        followed.take(more([each]))
+    assert (measured("count") - before[0], measured("sum") - before[1]) == (1, pytest.approx(2.5))
+    after(whole(LOG), whole(LOG))
+    assert measured("count") - before[0] == 1, "it had one before it was followed here"
 
 
 def test_only_the_newest_ids_are_remembered(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from typing import cast
 
 import pytest
+from prometheus_client import REGISTRY
 
 from headrace.core.broadcast import End, RunId
 from headrace.livelog.base import LiveLog, LogError, NoRun
@@ -241,12 +242,39 @@ async def test_runs_that_cannot_be_read_are_bounded_and_leave_with_those_who_ask
         waiting = [group.create_task(unavailable(follower, f"other{n}")) for n in range(3)]
         await asyncio.sleep(0)
         await asyncio.sleep(0)
+        before = said("refused_requests_total", reason="too_many_unread")
         assert "too many" in await unavailable(follower, "other3")
+        assert said("refused_requests_total", reason="too_many_unread") == before + 1
         assert (await follower.get(RUN)).read
     assert ["cannot be read now" in task.result() for task in waiting] == [True] * 3
     await settle()
     await log.append("other3", *whole_run(PLAN, 1))
     assert (await follower.get(RunId("other3"))).read
+
+
+async def test_the_oldest_live_edge_and_all_of_them_are_told(
+    log: PlaybackLog, quick_sweeps: None, follower: Follower, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert said("oldest_live_edge_seconds") == 0
+    near, far, over = RunId("near"), RunId("far"), RunId("over")
+    await log.append(near, *whole_run(PLAN, 4))
+    await log.append(far, *whole_run(PLAN, 3))
+    await log.append(over, *whole_run(PLAN, 1), End(PLAN.segment))
+    runs = [await follower.get(run) for run in (near, far, over)]
+    now_ms = runs[0].model.anchor_ms + 4 * 2000 + 500
+    monkeypatch.setattr(module, "unix_ms", lambda: now_ms)
+    assert said("oldest_live_edge_seconds") == pytest.approx(2.5, abs=1e-3)
+    sampled = said("live_edge_age_seconds_bucket", le="0.5"), said("live_edge_age_seconds_bucket", le="3.0")
+    await settle()
+    near_more = said("live_edge_age_seconds_bucket", le="0.5") - sampled[0]
+    assert near_more > 0
+    assert said("live_edge_age_seconds_bucket", le="3.0") - sampled[1] == 2 * near_more
+
+
+def said(name: str, **labels: str) -> float:
+    value = REGISTRY.get_sample_value(f"headrace_origin_{name}", labels)
+    assert value is not None
+    return value
 
 
 async def unavailable(follower: Follower, run: str) -> str:
