@@ -17,7 +17,7 @@ from pydantic import SecretStr
 from headrace.control.settings import ControlSettings
 from headrace.runtime.aio.tasks import spawn_isolated
 from headrace.runtime.config import BadSetting
-from headrace.runtime.telemetry.logs import RateLimited, about, configure
+from headrace.runtime.telemetry.logs import RateLimited, about, configure, learn
 from headrace.runtime.telemetry.redaction import STRUCK, redact
 from headrace.runtime.telemetry.settings import LogFormatSettings
 
@@ -109,6 +109,21 @@ async def test_every_line_below_says_what_the_work_is_about(text: Said) -> None:
         "deep stream=s1 run=r1 session=7 attempt=2",
         "in a thread stream=s1 run=r1",
     ]
+
+
+async def test_what_a_task_learns_stays_with_it(text: Said) -> None:
+    async def work(run: str) -> None:
+        learn(run=run)
+        await asyncio.sleep(0)
+        learn(session=1)
+        log.info("worked")
+
+    async with asyncio.TaskGroup() as group:
+        for run in ("r1", "r2"):
+            group.create_task(work(run))
+    log.info("after")
+    lines = [line.partition(" headrace.test ")[2] for line in text().splitlines()]
+    assert lines == ["worked run=r1 session=1", "worked run=r2 session=1", "after"]
 
 
 def test_what_a_line_says_itself_goes_before_what_the_work_is_about(text: Said) -> None:

@@ -13,11 +13,11 @@ from contextlib import suppress
 from types import TracebackType
 
 from headrace.runtime.aio.clock import monotonic_s
-from headrace.runtime.telemetry.context import about
+from headrace.runtime.telemetry.context import about, learn
 from headrace.runtime.telemetry.lines import JsonLines, TextLines
 from headrace.runtime.telemetry.settings import LogFormatSettings
 
-__all__ = ["RateLimited", "about", "configure", "logger"]
+__all__ = ["RateLimited", "about", "configure", "learn", "logger"]
 
 
 class _Handler(logging.Handler):
