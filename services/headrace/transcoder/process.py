@@ -13,7 +13,7 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import IO
 
@@ -32,11 +32,15 @@ _log = logger(__name__)
 
 
 class WorkerProcess:
-    """A running worker and our end of its pipe. `run` is what it works on, "" before it has any."""
+    """A running worker and our end of its pipe. `run` is what it works on, "" before it has any.
+
+    `about` is what else is known of that, for the lines that it prints.
+    """
 
     def __init__(self, process: "subprocess.Popen[bytes]", pipe: SupervisorEnd, started_s: float) -> None:
         self.pipe = pipe
         self.run = ""
+        self.about: Mapping[str, object] = {}
         self.ready = False
         self._process = process
         self._started_s = started_s
@@ -94,7 +98,8 @@ class WorkerProcess:
         transport, _ = await asyncio.get_running_loop().connect_read_pipe(lambda: protocol, self._stderr)
         try:
             while text := await reader.read(_STDERR_BYTES):
-                self._say({"worker": self.pid, "run": self.run, "said": text.decode(errors="replace").strip()})
+                said = text.decode(errors="replace").strip()
+                self._say({"run": self.run, **self.about, "worker": self.pid, "said": said})
         finally:
             transport.close()
 
