@@ -27,13 +27,15 @@ from headrace.core.broadcast.refusals import Reason
 from headrace.livelog.base import Entries, LogError
 from headrace.runtime.aio.clock import unix_ms
 from headrace.runtime.aio.tasks import task_group
-from headrace.runtime.telemetry.logs import RateLimited, logger
+from headrace.runtime.telemetry.logs import RateLimited, learn, logger
+from headrace.runtime.telemetry.traces import Span, Tracer
 from headrace.wire.control import Allocated, HeldSession, OpenedSession, ReleaseReason, Verdict
 from headrace.wire.lease import LeaseSigner
 
 APP = "live"
 
 _log = logger(__name__)
+_tracer = Tracer("control")
 _refused = RateLimited(_log, "publish refused")
 
 
@@ -73,14 +75,17 @@ class Sessions:
     async def open_session(self, app: str, key: StreamKey, edge: str, peer: str, session_id: str) -> OpenedSession:
         """Accept a publish. Raises Refused: unknown_app, bad_key, busy, no_capacity, unavailable."""
         try:
-            if app != APP:
-                # Without its name: encoders that are set up wrongly send the stream key in it.
-                raise Refused(Reason.UNKNOWN_APP, f"There is no such application here: use {APP!r}.")
-            accepted = await self._opening.open(key, edge, peer, session_id)
+            with _tracer.arrival(Span.CONTROL_OPEN) as span:
+                if app != APP:
+                    # Without its name: encoders that are set up wrongly send the stream key in it.
+                    raise Refused(Reason.UNKNOWN_APP, f"There is no such application here: use {APP!r}.")
+                accepted = await self._opening.open(key, edge, peer, session_id)
+                span.join(accepted.run, stream=accepted.stream, session=accepted.session)
         except Refused as refused:
             metrics.SESSIONS_REFUSED.labels(refused.reason.value).inc()
             _refused({"reason": refused.reason.value, "peer": peer})
             raise
+        learn(stream=accepted.stream, run=accepted.run, session=accepted.session)
         metrics.SESSIONS_OPENED.inc()
         self._fleet.hear_session(session_id)
         _log.info("session opened", extra={"stream": accepted.stream, "run": accepted.run, "peer": peer})
@@ -95,10 +100,11 @@ class Sessions:
         hide the run that viewers still watch. Raises Refused: unavailable, bad_source, no_capacity.
         """
         try:
-            allocated = await self._allocating.allocate(session_id, source, anchor_ms)
+            with _tracer.answer(Span.CONTROL_ALLOCATE):
+                allocated = await self._allocating.allocate(session_id, source, anchor_ms)
         except Refused as refused:
             metrics.SESSIONS_REFUSED.labels(refused.reason.value).inc()
-            _refused({"reason": refused.reason.value, "session_id": session_id})
+            _refused({"reason": refused.reason.value, "session_id": f"{session_id[:8]}…"})
             raise
         self._fleet.hear_session(session_id)
         return allocated

@@ -16,12 +16,15 @@ from headrace.core.hls.render import date_ms
 from headrace.livelog.base import Cursor, LogError, Published, Reading
 from headrace.origin.metrics import FIRST_PLAYLIST, PART_AGE, UNKNOWN_ENTRIES
 from headrace.origin.pages import Pages
-from headrace.runtime.aio.clock import monotonic_s, unix_ms
+from headrace.runtime.aio.clock import monotonic_s, unix_ms, unix_ns
+from headrace.runtime.telemetry.traces import Span, Tracer
 
 IDS_KEPT = 4096  # minutes of entries: a log that lost its newest ones lost the last seconds of them
+START_MS = 60_000  # what an origin first shows of a run that is older is no part of how the run started
 SEGMENT_TARGET_DURATIONS = 1.5  # in which a new segment appears (RFC 8216bis §6.2.1)
 
 _START = Cursor(0, "")
+_tracer = Tracer("origin")
 
 
 class Disagreement(LogError):
@@ -43,6 +46,7 @@ class FollowedRun:
         self.used_s = self._read_s = monotonic_s()
         self._newest_end: int | None = None  # of a part's, ticks; None while the source has stopped
         self._lists = False
+        self._followed_ns = unix_ns()
         # The newest entries' chained ids, by their integers. A plain dict gives up its first in time that grows.
         self._ids: OrderedDict[int, str] = OrderedDict()
         self._waiters: dict[str, asyncio.Event] = {}  # by rung; "" for what is no rung's own
@@ -152,8 +156,14 @@ class FollowedRun:
         if self._lists:
             return
         self._lists = any(self.model.lists(rung) for rung in self.model.rungs)
-        if self._lists and self.readings > 1 and not self.model.ended:
-            FIRST_PLAYLIST.observe(max(0, unix_ms() - self.model.anchor_ms) / 1000)
+        if not self._lists or self.model.ended:
+            return
+        age_ms = max(0, unix_ms() - self.model.anchor_ms)
+        if self.readings > 1:
+            FIRST_PLAYLIST.observe(age_ms / 1000)
+        if age_ms < START_MS:
+            parent, since_ns = self.model.traceparent, self._followed_ns
+            _tracer.of_run(self.run, Span.FIRST_PLAYLIST, parent=parent, start_ns=since_ns).end()
 
     def _told(self, entries: tuple[Published, ...]) -> list[tuple[Entry, str]]:
         """Entries and their ids, without those that this version does not know; all are remembered."""

@@ -10,7 +10,8 @@ from headrace.core.broadcast import Refused
 from headrace.core.errors import HeadraceError
 from headrace.livelog.base import Fenced, LogError
 from headrace.runtime.aio.tasks import task_group
-from headrace.runtime.telemetry.logs import RateLimited, logger
+from headrace.runtime.telemetry.logs import RateLimited, learn, logger
+from headrace.runtime.telemetry.traces import Span, Tracer
 from headrace.transcoder import metrics
 from headrace.transcoder.supervisor import Supervisor
 from headrace.transcoder.work import Work
@@ -18,6 +19,7 @@ from headrace.wire.lease import LeaseRefused, LeaseVerifier
 from headrace.wire.media import Accepted, End, Frames, Hold, IngestRefused, IngestStream, Open, Progress
 
 _log = logger(__name__)
+_tracer = Tracer("transcoder")
 _refused = RateLimited(_log, "call refused")
 
 
@@ -30,10 +32,12 @@ class Ingest:
 
     async def serve(self, opened: Open, stream: IngestStream) -> None:
         """One call to its end. Raises what the work failed of."""
+        learn(run=opened.run, session=opened.session, attempt=opened.attempt)
         try:
-            if self._verifier is not None:
-                self._verifier.check(opened)
-            work = await self._supervisor.take(opened)
+            with _tracer.of_run(opened.run, Span.TAKE_RUN, session=opened.session, attempt=opened.attempt):
+                if self._verifier is not None:
+                    self._verifier.check(opened)
+                work = await self._supervisor.take(opened)
         except (LeaseRefused, Refused, LogError) as error:
             _refused({"run": opened.run, "code": error.code, "why": str(error)})
             metrics.CALLS.labels(error.code).inc()

@@ -12,7 +12,9 @@ from collections.abc import Awaitable, Callable
 
 from headrace.core.broadcast import RunId
 from headrace.runtime.aio.tasks import spawn_isolated
+from headrace.runtime.telemetry import traces
 from headrace.runtime.telemetry.logs import RateLimited, logger
+from headrace.runtime.telemetry.traces import Attribute, Span
 from headrace.transcoder import metrics
 from headrace.transcoder.pipe import PipeBroken, Ready
 from headrace.transcoder.process import WorkerProcess
@@ -61,10 +63,12 @@ class Pool:
 
     async def take(self, run: RunId) -> WorkerProcess:
         """A worker for `run`. Raises OSError."""
-        worker = self._next()
-        state = "new" if worker is None else "ready" if worker.ready else "starting"
-        if worker is None:
-            worker = await self._start()
+        with traces.step(Span.TAKE_WORKER) as span:
+            worker = self._next()
+            state = "new" if worker is None else "ready" if worker.ready else "starting"
+            span.set(Attribute.WORKER, state)
+            if worker is None:
+                worker = await self._start()
         metrics.TAKEN.labels(state).inc()
         worker.run = run
         return worker

@@ -15,7 +15,10 @@ from headrace.core.broadcast import Claim, Plan, Refused, RunId, RunStart
 from headrace.core.broadcast.refusals import Reason
 from headrace.livelog.base import LiveLog
 from headrace.runtime.aio.tasks import spawn_isolated
+from headrace.runtime.telemetry import traces
+from headrace.runtime.telemetry.context import known
 from headrace.runtime.telemetry.logs import logger
+from headrace.runtime.telemetry.traces import Span
 from headrace.transcoder import metrics
 from headrace.transcoder.capacity import Capacity, cost
 from headrace.transcoder.continuation import go_on
@@ -109,10 +112,13 @@ class Supervisor:
 
     async def _start(self, opened: Open) -> Work:
         claim = Claim(opened.epoch, opened.session_id, writer=secrets.token_hex(8))
-        writer = Writer(self._log, opened.run, claim, RunStart(opened.plan, opened.anchor_ms))
-        taken = await writer.take(opened.floor)
+        start = RunStart(opened.plan, opened.anchor_ms, traces.here())
+        writer = Writer(self._log, opened.run, claim, start)
+        with traces.step(Span.TAKEOVER):
+            taken = await writer.take(opened.floor)
         positions = await go_on(writer, opened, taken)
         process = await self._take_worker(opened.run)
+        process.about = known()
         begin = Begin(opened.plan, opened.source, positions, _encoder_ids(opened.plan), opened.starts_at)
         try:
             await process.pipe.send(begin)

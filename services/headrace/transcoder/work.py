@@ -18,7 +18,9 @@ from headrace.core.media import TICKS_PER_MS, Frame, Kind
 from headrace.livelog.base import Append, LogError
 from headrace.runtime.aio.channel import Channel, ChannelClosed
 from headrace.runtime.aio.clock import monotonic_s, unix_ms
+from headrace.runtime.telemetry import traces
 from headrace.runtime.telemetry.logs import logger
+from headrace.runtime.telemetry.traces import Span
 from headrace.transcoder import metrics
 from headrace.transcoder.pipe import Counted, Done, Failed, Flush, Made, PipeBroken, Ready
 from headrace.transcoder.process import WorkerProcess
@@ -60,6 +62,9 @@ class Work:
         self._process = process
         self._starts_at = starts_at
         self._settings = settings
+        # Of the call that started it; each is over once, however often that is said.
+        self._first_output = traces.step(Span.FIRST_OUTPUT)
+        self._first_part = traces.step(Span.FIRST_PART)
         self._made: Channel[Append] = Channel(settings.worker_output_bytes)
         self._rungs = frozenset(plan.rung_names)
         self._published_at: dict[str, float] = {}
@@ -195,6 +200,7 @@ class Work:
                 self._heard_s = monotonic_s()
                 match message:
                     case Made(part, data):
+                        self._first_output.end()
                         await self._keep(part, data)
                     case Init():
                         await self._open(message)
@@ -266,6 +272,7 @@ class Work:
                 if isinstance(entry, Gap):
                     _GAPS.inc()
                 continue
+            self._first_part.end()
             _PARTS.inc()
             metrics.PART_BYTES.inc(entry.size)
             delay_ms = now_ms - self._anchor_ms - Fraction(entry.end, TICKS_PER_MS)
@@ -306,6 +313,8 @@ class Work:
         """The first failure is the one that counts; the worker is of no more use."""
         if self._failure is None:
             self._failure = error
+            self._first_output.fail(error.code)
+            self._first_part.fail(error.code)
         self._process.kill()
         self._tell()
 

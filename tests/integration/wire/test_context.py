@@ -2,7 +2,7 @@
 
 import asyncio
 
-from grpc.aio import Metadata
+from grpc.aio import Metadata, UnaryUnaryMultiCallable
 
 from headrace.core.broadcast import RunId
 from headrace.runtime.telemetry import traces
@@ -74,6 +74,6 @@ async def test_metadata_that_names_nothing_is_a_call_without_a_parent(serving: S
     with recorded() as memory:
         async with serving(lambda server: calls.add_service(server, {"/s/m": calls.unary_handler(answer)})) as channel:
             for said in ("", "00-", "x" * 4000, "00-" + 32 * "0" + "-" + 16 * "0" + "-01"):
-                method = channel.unary_unary("/s/m")
+                method: UnaryUnaryMultiCallable[bytes, bytes] = channel.unary_unary("/s/m")
                 assert await method(b"", metadata=Metadata(("traceparent", said)), timeout=5) == b"well"
     assert [span.parent for span in memory.spans] == [None] * 4

@@ -75,8 +75,8 @@ UNDER_WAY: ContextVar["Recorded | Remote | None"] = ContextVar("headrace_span", 
 """The span that what is done here belongs to."""
 
 
-class Nothing:
-    """A span that is not recorded."""
+class Begun:
+    """A span that has begun. This one is not recorded."""
 
     __slots__ = ()
 
@@ -85,7 +85,7 @@ class Nothing:
         """W3C's name for it; "" where it is not recorded."""
         return ""
 
-    def child(self, of: Span, start_ns: int = 0) -> "Nothing":
+    def child(self, of: Span, start_ns: int = 0) -> "Begun":
         """A step inside it."""
         return self
 
@@ -101,14 +101,14 @@ class Nothing:
     def fail(self, code: str) -> None:
         """It is over, and did not."""
 
-    def __enter__(self) -> "Nothing":
+    def __enter__(self) -> "Begun":
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, traceback: object) -> None:
         pass
 
 
-OFF = Nothing()
+OFF = Begun()
 
 
 class Trace:
@@ -154,7 +154,7 @@ class Trace:
         self.over = True
 
 
-class Recorded(Nothing):
+class Recorded(Begun):
     """A span that is recorded, or may be. `with` it: calls inside say that they belong to it."""
 
     __slots__ = ("_attributes", "_end_ns", "_error", "_of", "_parent", "_start_ns", "_token", "_trace", "id")
@@ -177,7 +177,7 @@ class Recorded(Nothing):
         # Before that the receiver keeps its part as we do, until its own answer says which run it is.
         return traceparent_of(trace.id, self.id) if trace.sampled or not trace.decided else ""
 
-    def child(self, of: Span, start_ns: int = 0) -> Nothing:
+    def child(self, of: Span, start_ns: int = 0) -> Begun:
         """A step inside it; `start_ns`: when it began, if not now."""
         return OFF if self._trace.over and not self._trace.sampled else Recorded(self._trace, of, self, start_ns)
 

@@ -14,7 +14,7 @@ from headrace.core.broadcast import RunId
 from headrace.runtime.telemetry.recording import (
     OFF,
     UNDER_WAY,
-    Nothing,
+    Begun,
     Recorded,
     Sink,
     Trace,
@@ -24,7 +24,7 @@ from headrace.runtime.telemetry.settings import TelemetrySettings
 from headrace.runtime.telemetry.spans import Attribute, Span
 from headrace.runtime.telemetry.trace_ids import Remote, chosen, parsed, trace_id_of
 
-__all__ = ["OFF", "Attribute", "Nothing", "Span", "Tracer", "heard", "here", "on", "recorded_by", "sent", "step"]
+__all__ = ["OFF", "Attribute", "Begun", "Span", "Tracer", "heard", "here", "on", "recorded_by", "sent", "step"]
 
 _sink: Sink | None = None
 
@@ -35,7 +35,7 @@ class Tracer:
     def __init__(self, service: str) -> None:
         self._service = service
 
-    def arrival(self, of: Span, start_ns: int = 0) -> Nothing:
+    def arrival(self, of: Span, start_ns: int = 0) -> Begun:
         """A root whose run is not known yet: `join` it. `start_ns`: when it began, if not now."""
         if _sink is None:
             return OFF
@@ -44,7 +44,7 @@ class Tracer:
         trace_id = remote.trace_id if remote else secrets.randbits(128) or 1
         return Recorded(Trace(self._service, _sink, trace_id, sampled=False), of, remote, start_ns)
 
-    def answer(self, of: Span) -> Nothing:
+    def answer(self, of: Span) -> Begun:
         """Our part of what the caller does, if it does it for a run that is recorded."""
         here = UNDER_WAY.get()
         if _sink is None or not isinstance(here, Remote) or not chosen(here.trace_id, _sink.ratio):
@@ -53,7 +53,7 @@ class Tracer:
 
     def of_run(
         self, run: RunId, of: Span, *, parent: str = "", session: int = 0, attempt: int = 0, start_ns: int = 0
-    ) -> Nothing:
+    ) -> Begun:
         """A part of `run`'s trace, below the span of another process that `parent` names, or that calls."""
         if _sink is None:
             return OFF
@@ -68,7 +68,7 @@ class Tracer:
         return Recorded(trace, of, above if fits else None, start_ns)
 
 
-def step(of: Span) -> Nothing:
+def step(of: Span) -> Begun:
     """A step inside the span that is under way here."""
     here = UNDER_WAY.get()
     return here.child(of) if isinstance(here, Recorded) else OFF
