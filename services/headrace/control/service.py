@@ -20,10 +20,15 @@ from headrace.control.settings import LEAST_KEY_CHARS, ControlSettings
 from headrace.livelog.base import LiveLog
 from headrace.livelog.opened import OpenedLog
 from headrace.runtime.aio.clock import monotonic_s
+from headrace.runtime.config import BadSetting
 from headrace.runtime.probes import AsgiApp
 from headrace.runtime.telemetry.logs import logger
 from headrace.wire.channel import REPORTS_KEEPALIVE_S, listen, make_server, serve
 from headrace.wire.control import add_fleet, add_sessions
+from headrace.wire.identity import Role
+from headrace.wire.lease import LeaseSigner
+from headrace.wire.lease_keys import LeaseKey
+from headrace.wire.trust import trust_of
 
 __all__ = ["LEAST_KEY_CHARS", "ControlSettings", "Service", "build", "migrate"]
 
@@ -33,8 +38,9 @@ _log = logger(__name__)
 class Service:
     """Control, ready to run: serve `http_app`, and await `run` beside it."""
 
-    def __init__(self, settings: ControlSettings, opened: OpenedLog) -> None:
+    def __init__(self, settings: ControlSettings, opened: OpenedLog, lease_key: LeaseKey | None) -> None:
         self._settings = settings
+        self._trust = trust_of(Role.CONTROL, settings.control_target)
         self._opened = opened
         log = opened.log
         api_key = settings.api_key.get_secret_value()
@@ -44,7 +50,14 @@ class Service:
         self._accounts = Accounts(self._database, self._fleet, monotonic_s)
         leases = Leases(settings.lease_s, settings.fleet_silence_s, self._database, self._fleet, monotonic_s)
         self._endings = Endings(settings, self._database, log, leases)
-        self._sessions = Sessions(settings, self._database, log, self._fleet, self._accounts, leases, self._endings)
+        if lease_key is None and self._trust.own is not None:
+            raise BadSetting(
+                "HEADRACE_LEASE_KEY: missing: where services have certificates, sessions have lease tokens"
+            )
+        signer = None if lease_key is None else LeaseSigner(lease_key)
+        self._sessions = Sessions(
+            settings, self._database, log, self._fleet, self._accounts, leases, self._endings, signer
+        )
         self._registry = Registry(self._database, self._endings, api_key)
         self._stopping = asyncio.Event()
         metrics.TRANSCODERS.set_function(lambda: len(self._fleet.alive()))
@@ -59,13 +72,19 @@ class Service:
             async with self._opened.running():
                 await self._database.check_schema()
                 await self._endings.forget_lost_runs()
-                server = make_server(REPORTS_KEEPALIVE_S)
+                server = make_server(REPORTS_KEEPALIVE_S, trust=self._trust)
                 add_sessions(server, self._sessions)
                 add_fleet(server, self._fleet.serve)
-                target = listen(server, self._settings.control_target)
+                target = listen(server, self._settings.control_target, trust=self._trust)
                 _log.info("listening for edges and transcoders", extra={"target": target})
                 async with asyncio.TaskGroup() as group:
-                    works = (serve(server), self._sessions.run(), self._endings.sweep_for_ever(), self._accounts.run())
+                    works = (
+                        self._trust.run(),
+                        serve(server),
+                        self._sessions.run(),
+                        self._endings.sweep_for_ever(),
+                        self._accounts.run(),
+                    )
                     tasks = [group.create_task(work) for work in works]
                     await self._stopping.wait()
                     for task in tasks:
@@ -89,6 +108,11 @@ class Service:
         return "" if self._fleet.known else "transcoders have not reported yet"
 
 
-def build(settings: ControlSettings, *, log: LiveLog | None = None) -> Service:
-    """Control as `settings` say, with `log` or the one that the environment names. Raises BadSetting."""
-    return Service(settings, OpenedLog(log))
+def build(settings: ControlSettings, *, log: LiveLog | None = None, lease_key: LeaseKey | None = None) -> Service:
+    """Control as `settings` say, with `log` or the one that the environment names. Raises BadSetting.
+
+    Lease tokens are signed with `lease_key`, or the one in the file that `settings` name, or not at all.
+    """
+    if lease_key is None and settings.lease_key is not None:
+        lease_key = LeaseKey.in_file(settings.lease_key)
+    return Service(settings, OpenedLog(log), lease_key)

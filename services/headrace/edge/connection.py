@@ -20,9 +20,11 @@ from headrace.edge.leases import Leases
 from headrace.edge.pace import Pace
 from headrace.edge.session import How, Session
 from headrace.edge.settings import EdgeSettings
-from headrace.runtime.aio.clock import monotonic_ms
-from headrace.runtime.telemetry.logs import RateLimited, logger
+from headrace.runtime.aio.clock import monotonic_ms, unix_ns
+from headrace.runtime.telemetry.logs import RateLimited, learn, logger
+from headrace.runtime.telemetry.traces import Begun, Span, Tracer
 from headrace.wire.control import SessionsClient
+from headrace.wire.trust import Trust
 
 FIRST_MEDIA_MS = 20_000  # between the accepted publish and its first media
 MEDIA_IDLE_MS = 10_000  # without media after that: the encoder is gone, though its socket is not
@@ -35,6 +37,7 @@ CLOSE_AFTER_S = 1.0  # a refused encoder gets this long to read why
 USER_TIMEOUT_MS = 15_000  # unacknowledged bytes for this long: the peer is gone
 
 _log = logger(__name__)
+_tracer = Tracer("edge")
 _closed = RateLimited(_log, "RTMP connection closed")
 
 
@@ -45,6 +48,7 @@ class Parts(Protocol):
     budget: Budget
     control: SessionsClient
     leases: Leases
+    trust: Trust
     connections: set["Connection"]
     pace: Pace
 
@@ -72,6 +76,7 @@ class Connection(asyncio.Protocol):
         self._media_came = False  # since the sessions were told
         self._media_seen = False
         self._published = False
+        self._accepted_ns = unix_ns()  # 0 once a publish was asked for
         self._bytes = 0
         self._counted_bytes = 0
         self._said_all = False
@@ -237,14 +242,25 @@ class Connection(asyncio.Protocol):
 
     def _begin(self, asked: rtmp.PublishRequested) -> None:
         parts = self._parts
-        session = Session(asked, self, parts.control, parts.leases, parts.settings, parts.budget)
+        session = Session(
+            asked, self, self._traced(), parts.control, parts.leases, parts.trust, parts.settings, parts.budget
+        )
         self._sessions[asked.stream_id] = session
         self._quiet_from_ms = None
         # What the encoder sends before the answer stays in its socket.
         self._pause(asked.id)
         self._parts.spawn(self._life(session, asked.id))
 
+    def _traced(self) -> Begun:
+        """The root of a publish's trace; the first one begins with the socket."""
+        since_ns, self._accepted_ns = self._accepted_ns, 0
+        root = _tracer.arrival(Span.PUBLISH, since_ns)
+        if since_ns:
+            root.child(Span.CONNECT, since_ns).end()
+        return root
+
     async def _life(self, session: Session, request_id: int) -> None:
+        learn(peer=self.peer)
         try:
             await session.run(lambda: self._resume(request_id))
         except Exception:

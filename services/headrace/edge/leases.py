@@ -9,7 +9,7 @@ import asyncio
 from collections.abc import Iterable, Sequence
 from typing import Protocol
 
-from headrace.core.broadcast import Refused
+from headrace.core.broadcast import Refused, SignedLease
 from headrace.edge import metrics
 from headrace.edge.statuses import refusal_of
 from headrace.runtime.telemetry.logs import RateLimited, logger
@@ -36,6 +36,9 @@ class Borrower(Protocol):
 
     def idle_ms(self) -> int:
         """How long it has had no media."""
+
+    def renew(self, lease: SignedLease) -> None:
+        """Its lease token has not long to live, and this one longer."""
 
     def lose(self, refusal: Refused) -> None:
         """It is this edge's no more."""
@@ -83,7 +86,10 @@ class Leases:
             if not verdict.held:
                 metrics.RENEWALS.labels("lost").inc()
                 borrower.lose(refusal_of(verdict))
-            elif verdict.suspect:
+                continue
+            if verdict.lease is not None:
+                borrower.renew(verdict.lease)
+            if verdict.suspect:
                 metrics.RENEWALS.labels("suspect").inc()
                 _suspect({"run": borrower.held.run, "transcoder": borrower.held.transcoder})
             else:

@@ -1,4 +1,4 @@
-"""One session as control lends it: opened, allocated, doubted and released.
+"""One session as control lends it: opened, allocated, vouched for, doubted and released.
 
 Law: control always hears how a session ended, unless it said so itself, and what may have been opened is given back.
 Neighbours: `session` lives it, `leases` renews it.
@@ -7,16 +7,17 @@ Neighbours: `session` lives it, `leases` renews it.
 import asyncio
 import secrets
 from contextlib import suppress
+from dataclasses import replace
 
-from headrace.core.broadcast import Refused, Source, StreamKey
+from headrace.core.broadcast import LeaseToken, Refused, SignedLease, Source, StreamKey
 from headrace.edge.forwarder import Outranked
 from headrace.edge.statuses import refusal_of
 from headrace.runtime.telemetry.logs import logger
-from headrace.wire.control import Allocated, HeldSession, OpenedSession, ReleaseReason, SessionsClient
+from headrace.wire.control import Allocated, HeldSession, OpenedSession, ReleaseReason, SessionsClient, Verdict
 
 RELEASE_AGAIN_S = (0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 30.0)  # then control's own sweep has found out
 LAST_WORD_S = 1.5  # of a process that stops
-ASK_AGAIN_S = (1.0, 2.0)  # where control has no word on a session that is outranked
+ASK_AGAIN_S = (1.0, 2.0)  # where control has no word on a session that is outranked, or not trusted
 
 _log = logger(__name__)
 
@@ -32,13 +33,24 @@ class Lent:
         self._pod = pod
         self._peer = peer
         self._opened: OpenedSession | None = None
+        self._lease: SignedLease | None = None
         self._source: Source | None = None
         self._allocated: Allocated | None = None
 
     async def open(self, app: str, key: StreamKey) -> OpenedSession:
         """Ask for it. Raises Refused."""
         self._opened = await self._control.open_session(app, key, self._pod, self._peer, self.id)
+        self._lease = self._opened.lease
         return self._opened
+
+    @property
+    def token(self) -> LeaseToken | None:
+        """What transcoders are shown; None where control signs nothing."""
+        return None if self._lease is None else self._lease.token
+
+    def renew(self, lease: SignedLease) -> None:
+        """Show this from now on."""
+        self._lease = lease
 
     async def allocate(self, source: Source, anchor_ms: int) -> Allocated:
         """The run's plan and transcoders, for what is described now. Raises Refused."""
@@ -59,6 +71,7 @@ class Lent:
             self._allocated.plan if self._allocated is not None else self._opened.plan,
             self._source,
             self._allocated.transcoders[0] if self._allocated is not None else "",
+            self._lease.expires_ms if self._lease is not None else 0,
         )
 
     async def judged(self, anchor_ms: int, outranked: Outranked) -> Refused:
@@ -66,16 +79,34 @@ class Lent:
 
         Where control knows of nobody else, publishing again is given a session above the other one.
         """
+        verdict = await self._verdict(self.held(anchor_ms))
+        return refusal_of(verdict) if verdict is not None and not verdict.held else outranked
+
+    async def vouched(self, anchor_ms: int) -> bool:
+        """Whether control has given a new token, in place of one that a transcoder does not trust.
+
+        Raises Refused, in control's words, where the session is this edge's no more.
+        """
+        verdict = await self._verdict(replace(self.held(anchor_ms), lease_expires_ms=0))
+        if verdict is not None and not verdict.held:
+            raise refusal_of(verdict)
+        if verdict is None or verdict.lease is None:
+            return False
+        self.renew(verdict.lease)
+        return True
+
+    async def _verdict(self, held: HeldSession) -> Verdict | None:
+        """Control's word on it as it is now; None: it has none, however often it is asked."""
         for wait_s in (*ASK_AGAIN_S, None):
             try:
-                (verdict,) = await self._control.renew(self._pod, [self.held(anchor_ms)])
+                (verdict,) = await self._control.renew(self._pod, [held])
             except Refused:
                 if wait_s is not None:
                     await asyncio.sleep(wait_s)
             else:
                 self.over = not verdict.held
-                return refusal_of(verdict) if self.over else outranked
-        return outranked
+                return verdict
+        return None
 
     async def disown(self) -> None:
         """It was refused by nobody's word: should it have been opened, it shall not wait for its lease's end."""

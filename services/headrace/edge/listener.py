@@ -19,6 +19,7 @@ from headrace.runtime.aio.clock import monotonic_ms
 from headrace.runtime.aio.tasks import spawn_isolated
 from headrace.runtime.telemetry.logs import logger
 from headrace.wire.control import SessionsClient
+from headrace.wire.trust import Trust
 
 TICK_S = 1.0
 
@@ -29,12 +30,19 @@ class Listener:
     """One RTMP port on `sock`, and all that hangs on it."""
 
     def __init__(
-        self, settings: EdgeSettings, budget: Budget, control: SessionsClient, leases: Leases, sock: socket.socket
+        self,
+        settings: EdgeSettings,
+        budget: Budget,
+        control: SessionsClient,
+        leases: Leases,
+        trust: Trust,
+        sock: socket.socket,
     ) -> None:
         self.settings = settings
         self.budget = budget
         self.control = control
         self.leases = leases
+        self.trust = trust
         self.connections: set[Connection] = set()
         self.pace = Pace()
         self._sock = sock

@@ -3,6 +3,7 @@
 Law: as in `runtime.telemetry.metrics`.
 """
 
+from headrace.core.broadcast import LeaseFault
 from headrace.core.broadcast.refusals import Reason
 from headrace.runtime.telemetry.metrics import OTHER, Counter, Gauge, Histogram
 
@@ -75,4 +76,9 @@ RENEWALS = Counter(
     "headrace_edge_lease_renewals_total",
     "Sessions for which control was asked to renew the lease, by what it said.",
     {"outcome": ("held", "suspect", "lost", "unanswered")},
+)
+UNTRUSTED = Counter(
+    "headrace_edge_untrusted_calls_total",
+    "Calls refused by transcoders for the lease token that they were shown, by what was wrong with it.",
+    {"reason": [fault.value for fault in LeaseFault]},
 )

@@ -17,8 +17,10 @@ from headrace.runtime.memory import memory_limit_bytes
 from headrace.runtime.probes import Probes
 from headrace.runtime.telemetry.logs import logger
 from headrace.wire.control import PodReport, SessionsClient
+from headrace.wire.identity import Role
 from headrace.wire.replicas import Replicas
 from headrace.wire.reporting import Reporting
+from headrace.wire.trust import trust_of
 
 __all__ = ["EdgeSettings", "Service", "build"]
 
@@ -29,9 +31,10 @@ class Service:
     """One edge. Its port is open once this exists."""
 
     def __init__(self, settings: EdgeSettings) -> None:
-        """Raises BadTarget, and CannotStart when the port is not to be had."""
+        """Raises BadSetting, and CannotStart when the port is not to be had."""
         self._settings = settings
-        self._replicas = Replicas(settings.control_target)
+        self._trust = trust_of(Role.EDGE, settings.control_target)
+        self._replicas = Replicas(settings.control_target, trust=self._trust)
         self._control = SessionsClient(self._replicas)
         self._leases = Leases(self._control, settings.pod_name)
         self._reporting = Reporting(self._replicas, self._report)
@@ -55,8 +58,14 @@ class Service:
         """Serve until `stop` or cancellation; then finish every publish and return within 5 s."""
         replicas = self._replicas
         # What ends last is named first: a publish that is finished still has to be released.
-        async with replicas, beside(replicas.run()), beside(self._reporting.run()), beside(self._leases.run()):
-            listener = Listener(self._settings, self._budget, self._control, self._leases, self._sock)
+        async with (
+            replicas,
+            beside(self._trust.run()),
+            beside(replicas.run()),
+            beside(self._reporting.run()),
+            beside(self._leases.run()),
+        ):
+            listener = Listener(self._settings, self._budget, self._control, self._leases, self._trust, self._sock)
             async with beside(listener.run()):
                 self._up = True
                 _log.info("listening for publishers", extra={"rtmp_port": self.rtmp_port})
@@ -81,5 +90,5 @@ class Service:
 
 
 def build(settings: EdgeSettings, *, log: None = None) -> Service:
-    """An edge; it takes no log. Raises CannotStart, BadTarget."""
+    """An edge; it takes no log. Raises CannotStart, BadSetting."""
     return Service(settings)

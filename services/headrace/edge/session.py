@@ -11,21 +11,23 @@ from enum import Enum
 from typing import Protocol
 
 from headrace.core import rtmp
-from headrace.core.broadcast import Refused, Source
+from headrace.core.broadcast import Refused, SignedLease, Source
 from headrace.core.broadcast.refusals import Reason
 from headrace.edge import metrics
 from headrace.edge.budget import Budget
-from headrace.edge.forwarder import Ending, Forwarder, Outranked
+from headrace.edge.forwarder import Ending, Forwarder, Outranked, Untrusted
 from headrace.edge.leases import Leases
 from headrace.edge.lent import Lent
 from headrace.edge.publish import Publish
 from headrace.edge.replay import ReplayBuffer
 from headrace.edge.settings import EdgeSettings
 from headrace.edge.statuses import STATUS
-from headrace.runtime.aio.clock import monotonic_ms
+from headrace.runtime.aio.clock import monotonic_ms, monotonic_s
 from headrace.runtime.aio.tasks import task_group
-from headrace.runtime.telemetry.logs import RateLimited, logger
+from headrace.runtime.telemetry.logs import RateLimited, learn, logger
+from headrace.runtime.telemetry.traces import Begun, Span
 from headrace.wire.control import HeldSession, OpenedSession, ReleaseReason, SessionsClient
+from headrace.wire.trust import Trust
 
 DESCRIBE_S = 20.0  # the longest GOP that a profile may ask for passes in half of it, at most links' speed
 STOP_FLUSH_S = 2.5  # with what follows in standalone, the process stops within 5 s
@@ -76,16 +78,21 @@ class Session:
         self,
         asked: rtmp.PublishRequested,
         shell: Shell,
+        span: Begun,
         control: SessionsClient,
         leases: Leases,
+        trust: Trust,
         settings: EdgeSettings,
         budget: Budget,
     ) -> None:
         self.stream_id = asked.stream_id
+        self._asked_s = monotonic_s()
         self._asked = asked
         self._shell = shell
+        self._span = span
         self._lent = Lent(control, settings.pod_name, shell.peer)
         self._leases = leases
+        self._trust = trust
         self._settings = settings
         self._budget = budget
         self._publish: Publish | None = None
@@ -162,6 +169,10 @@ class Session:
         since_ms = max(self._media_at_ms, self._shell.reading_since_ms)  # first: while nothing is read it is the time
         return monotonic_ms() - since_ms
 
+    def renew(self, lease: SignedLease) -> None:
+        """Control has signed another token for it."""
+        self._lent.renew(lease)
+
     def lose(self, refusal: Refused) -> None:
         """Control says that it is over: nobody is asked or told any more."""
         self._lent.over = True
@@ -171,6 +182,8 @@ class Session:
         """Once a second, and at the end: let the metrics know."""
         if self._publish is not None:
             self._publish.count()
+        if self._forwarder is not None:
+            self._forwarder.count()
 
     def _refuse(self, refusal: Refused) -> None:
         self._refusal = refusal
@@ -192,13 +205,16 @@ class Session:
         if self._how is not None:
             return  # withdrawn before anybody was asked
         try:
-            opened = await self._open()
+            with self._span.child(Span.OPEN_SESSION):
+                opened = await self._open()
         except Refused as refusal:
             self._count(refusal)
             self._shell.refuse(self._asked.id, STATUS[refusal.reason], refusal.description)
             if refusal.reason is Reason.UNAVAILABLE:
                 await self._lent.disown()
             return
+        learn(stream=opened.stream, run=opened.run, session=opened.session)
+        self._span.join(opened.run, stream=opened.stream, session=opened.session)
         self._media_at_ms = monotonic_ms()
         buffer = ReplayBuffer(self._settings.replay_bytes, self._budget)
         self._publish = Publish(opened, buffer)
@@ -214,6 +230,9 @@ class Session:
         except Outranked as outranked:
             reason = ReleaseReason.LOST  # the run is not ours to end
             self._fail(await self._lent.judged(self._publish.anchor_ms, outranked))
+        except Untrusted as untrusted:
+            reason = ReleaseReason.LOST  # another edge may be trusted with it
+            self._fail(untrusted)
         except Refused as refusal:
             self._fail(refusal)
         except asyncio.CancelledError:
@@ -221,6 +240,7 @@ class Session:
             raise
         finally:
             metrics.PUBLISHERS.dec()
+            self._span.end()
             self.count()
             buffer.clear()
             self._on_room()
@@ -238,15 +258,33 @@ class Session:
         return await self._lent.open(target.app, target.key)
 
     async def _forward(self, opened: OpenedSession, publish: Publish) -> None:
-        source = await self._described(publish)
+        with self._span.child(Span.DESCRIBE):
+            source = await self._described(publish)
         if source is None:  # it ended before it had sent a picture
             await self._closing()
             return
-        allocated = await self._lent.allocate(source, publish.anchor_ms)
-        self._forwarder = Forwarder(opened, allocated, source, publish, self._on_room)
+        with self._span.child(Span.ALLOCATE):
+            allocated = await self._lent.allocate(source, publish.anchor_ms)
+        self._forwarder = Forwarder(
+            opened,
+            allocated,
+            source,
+            publish,
+            lambda: self._lent.token,
+            self._trust,
+            self._on_room,
+            self._asked_s,
+            self._span,
+        )
         async with task_group() as group:
             ending = group.create_task(self._until_over(self._forwarder, group))
-            await self._forwarder.run()
+            try:
+                await self._forwarder.run()
+            except Untrusted:
+                # Once, and with the same attempt: control's clock or key may have been another when it signed.
+                if not await self._lent.vouched(publish.anchor_ms):
+                    raise
+                await self._forwarder.run()
             ending.cancel()
 
     async def _described(self, publish: Publish) -> Source | None:
@@ -291,5 +329,6 @@ class Session:
         self._shell.fail(self, STATUS[refusal.reason], refusal.description)
 
     def _count(self, refusal: Refused) -> None:
+        self._span.fail(refusal.code)
         metrics.REFUSED.labels(refusal.code).inc()
         _refused({"reason": refusal.code, "why": refusal.description, "peer": self._shell.peer})

@@ -27,6 +27,7 @@ from headrace.standalone.public import public_host
 from headrace.standalone.settings import Address, UpSettings
 from headrace.standalone.sockets import socket_directory
 from headrace.transcoder import service as transcoder_service
+from headrace.wire.lease_keys import LeaseKey
 
 LINGER_S = 1.0  # players ask every second or two; most of them read the ENDLIST
 
@@ -64,7 +65,7 @@ async def _up(
     http_url = f"http://{Address(public_host(settings.http.host), http_sock.getsockname()[1])}"
     control_target, transcoder_target = f"unix:{sockets}/control", f"unix:{sockets}/transcoder"
 
-    log = MemoryLog(LogSettings().log_bytes)
+    log, lease_key = MemoryLog(LogSettings().log_bytes), LeaseKey.made()
     edge = edge_service.build(
         edge_service.EdgeSettings(
             rtmp_host=settings.rtmp.host, rtmp_port=settings.rtmp.port, control_target=control_target
@@ -78,6 +79,7 @@ async def _up(
             capacity_file=settings.data / "capacity.json",
         ),
         log=log,
+        lease_keys=lease_key.public,
     )
     control_settings = control_service.ControlSettings(
         database_url=data.database_url,
@@ -86,7 +88,7 @@ async def _up(
         public_rtmp_url=rtmp_url,
         public_http_url=http_url,
     )
-    control = control_service.build(control_settings, log=log)
+    control = control_service.build(control_settings, log=log, lease_key=lease_key)
     origin = origin_service.build(origin_service.OriginSettings(), log=log)
 
     async with task_group() as group:

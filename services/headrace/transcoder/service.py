@@ -4,9 +4,11 @@ Law: makes the objects and owns the TaskGroup; no logic. Neighbours: `standalone
 """
 
 import asyncio
+from pathlib import Path
 
 from headrace.livelog.base import LiveLog
 from headrace.livelog.opened import OpenedLog
+from headrace.runtime.config import BadSetting
 from headrace.runtime.probes import Probes
 from headrace.runtime.telemetry.logs import logger
 from headrace.transcoder.capacity import Capacity
@@ -15,8 +17,12 @@ from headrace.transcoder.report import Reporter
 from headrace.transcoder.settings import TranscoderSettings
 from headrace.transcoder.supervisor import Supervisor
 from headrace.wire.channel import REPORTS_KEEPALIVE_S, listen, make_server, serve
+from headrace.wire.identity import Role
+from headrace.wire.lease import LeaseVerifier
+from headrace.wire.lease_keys import LeasePublicKeys
 from headrace.wire.media import add_ingest
 from headrace.wire.replicas import Replicas
+from headrace.wire.trust import trust_of
 
 __all__ = ["Service", "TranscoderSettings", "build"]
 
@@ -26,11 +32,17 @@ _log = logger(__name__)
 class Service:
     """One transcoder."""
 
-    def __init__(self, settings: TranscoderSettings, opened: OpenedLog) -> None:
+    def __init__(self, settings: TranscoderSettings, opened: OpenedLog, lease_keys: LeasePublicKeys | None) -> None:
         self._settings = settings
+        self._trust = trust_of(Role.TRANSCODER, f"{settings.transcoder_target},{settings.control_target}")
         self._capacity = Capacity(settings.capacity_pixels_s)
         self._opened = opened
         self._supervisor = Supervisor(opened.log, self._capacity, settings)
+        if lease_keys is None and self._trust.own is not None:
+            raise BadSetting(
+                "HEADRACE_LEASE_PUBLIC_KEYS: missing: where services have certificates, edges show lease tokens"
+            )
+        self._verifier = None if lease_keys is None else LeaseVerifier(lease_keys)
         self._stopping = asyncio.Event()
         self.http_app = Probes(self._not_ready)
 
@@ -39,13 +51,13 @@ class Service:
 
         Raises CannotListen.
         """
-        server = make_server()
-        add_ingest(server, Ingest(self._supervisor).serve)
-        target = listen(server, self._settings.transcoder_target)
+        server = make_server(trust=self._trust)
+        add_ingest(server, Ingest(self._supervisor, self._verifier).serve)
+        target = listen(server, self._settings.transcoder_target, trust=self._trust)
         _log.info("listening for edges", extra={"target": target})
         async with (
             self._opened.running(),
-            Replicas(self._settings.control_target, REPORTS_KEEPALIVE_S) as replicas,
+            Replicas(self._settings.control_target, REPORTS_KEEPALIVE_S, self._trust) as replicas,
             asyncio.TaskGroup() as group,
         ):
             opened = self._opened
@@ -53,6 +65,7 @@ class Service:
                 self._settings, target, self._capacity, self._supervisor, replicas, lambda: opened.answers
             )
             tasks = [
+                group.create_task(self._trust.run()),
                 group.create_task(self._supervisor.run()),
                 group.create_task(reporter.run()),
                 group.create_task(serve(server, grace_s=self._settings.stop_timeout_s)),
@@ -73,6 +86,13 @@ class Service:
         return "" if self._opened.answers else "the live log does not answer"
 
 
-def build(settings: TranscoderSettings, *, log: LiveLog | None = None) -> Service:
-    """A transcoder for `log`, or for the one that the environment names. Raises BadSetting."""
-    return Service(settings, OpenedLog(log))
+def build(
+    settings: TranscoderSettings, *, log: LiveLog | None = None, lease_keys: LeasePublicKeys | None = None
+) -> Service:
+    """A transcoder for `log`, or for the one that the environment names. Raises BadSetting.
+
+    Lease tokens are checked with `lease_keys`, or those in the files that `settings` name, or not at all.
+    """
+    if lease_keys is None and settings.lease_public_keys:
+        lease_keys = LeasePublicKeys.in_files([Path(one.strip()) for one in settings.lease_public_keys.split(",")])
+    return Service(settings, OpenedLog(log), lease_keys)

@@ -105,12 +105,16 @@ class Transcoder:
     ends: dict[str, object] = field(default_factory=dict)
     opens: list[media.Open] = field(default_factory=list)
     fences: dict[str, Epoch] = field(default_factory=dict)
+    trusted: set[str] | None = None  # lease tokens; None: nobody asks for any
     held_up: set[str] = field(default_factory=set)
     go_on: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def __call__(self, opened: media.Open, stream: media.IngestStream) -> None:
         self.opens.append(opened)
         frames = self.frames.setdefault(opened.run, [])
+        if self.trusted is not None and (opened.token is None or opened.token.reveal() not in self.trusted):
+            await stream.write(media.IngestRefused("lease_unknown_key", "the token's key is not known here"))
+            return
         if opened.run == "refused":
             await stream.write(media.IngestRefused("no_capacity", "this transcoder is full"))
             return

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import cast
 
-from headrace.core.broadcast import Refused, RunId, StreamId
+from headrace.core.broadcast import LeaseToken, Refused, RunId, SignedLease, StreamId
 from headrace.core.broadcast.refusals import Reason
 from headrace.edge.leases import AT_ONCE, Leases
 from headrace.edge.report import make_report
@@ -37,6 +37,7 @@ class Borrower:
 
     session_id: str
     lost: list[Refused] = field(default_factory=list)
+    renewed: list[SignedLease] = field(default_factory=list)
 
     @property
     def held(self) -> HeldSession:
@@ -44,6 +45,9 @@ class Borrower:
 
     def idle_ms(self) -> int:
         return 7
+
+    def renew(self, lease: SignedLease) -> None:
+        self.renewed.append(lease)
 
     def lose(self, refusal: Refused) -> None:
         self.lost.append(refusal)
@@ -88,6 +92,20 @@ async def test_a_verdict_is_for_its_session_alone() -> None:
     await run_until(leases, lambda: bool(borrowers[1].lost))
     assert (borrowers[1].lost[0].reason, borrowers[1].lost[0].description) == (Reason.BUSY, "no")
     assert borrowers[0].lost == borrowers[2].lost == []
+
+
+async def test_a_new_token_is_for_its_session_and_whether_or_not_its_transcoder_is_silent() -> None:
+    lease = SignedLease(LeaseToken("new"), 1)
+    answers = {
+        "1": Verdict("1", held=True, lease=lease),
+        "2": Verdict("2", held=True, suspect=True, lease=lease),
+        "3": Verdict("3", held=False, reason="busy", description="gone", lease=lease),
+    }
+    control = Control(lambda one: answers.get(one.session_id, Verdict(one.session_id, held=True)))
+    leases, borrowers = lent(control, 4)
+    await run_until(leases, lambda: len(control.asked) > 1)
+    assert [bool(borrower.renewed) for borrower in borrowers] == [False, True, True, False]
+    assert {one for borrower in borrowers for one in borrower.renewed} == {lease}
 
 
 async def test_a_session_that_ends_while_control_thinks_is_told_nothing() -> None:
