@@ -10,7 +10,8 @@ from rich.console import Console
 from rich.markup import escape
 
 from headrace.runtime.lifecycle import CannotStart, run_until_signalled
-from headrace.runtime.telemetry import logs
+from headrace.runtime.telemetry import logs, traces
+from headrace.runtime.telemetry.settings import TelemetrySettings
 
 if TYPE_CHECKING:
     from headrace.standalone.up import Started
@@ -35,7 +36,8 @@ def up(
     async def run(stopping: asyncio.Event) -> None:
         await run_up(settings, stopping, _announce)
 
-    run_until_signalled(run)
+    with traces.sent(TelemetrySettings(), "standalone", "standalone"):
+        run_until_signalled(run)
 
 
 def _split(option: str, text: str) -> tuple[str, int]:

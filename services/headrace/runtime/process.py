@@ -1,8 +1,9 @@
 """A service as a process of its own: its settings, its HTTP port, its signals, its exit code.
 
 Law: what cannot be is one sentence: exit code 2 for a setting, 1 for everything else. The first signal stops the
-service and then its HTTP port, so that probes and players hear of the stop; within `STOP_S` all is over, and the exit
-code of that is 0. Neighbours: each service's `__main__` calls `run_process`; standalone runs all of them itself.
+service and then its HTTP port, so that probes and players hear of the stop; within `STOP_S` all is over but for the
+last words of its telemetry, and the exit code of that is 0. Neighbours: each service's `__main__` calls `run_process`;
+standalone runs all of them itself.
 """
 
 import asyncio
@@ -20,8 +21,9 @@ from headrace.runtime.config import BadSetting, Settings, pod_name, variable
 from headrace.runtime.http import serve_http
 from headrace.runtime.lifecycle import listen_tcp, run_until_signalled
 from headrace.runtime.probes import AsgiApp
-from headrace.runtime.telemetry import logs
+from headrace.runtime.telemetry import logs, traces
 from headrace.runtime.telemetry.redaction import redact
+from headrace.runtime.telemetry.settings import TelemetrySettings
 
 STOP_S = 14.0  # spot nodes give 15 s
 BAD_SETTING_EXIT = 2
@@ -61,9 +63,11 @@ Load = Callable[[], Callable[[], Service]]
 def run_process(name: str, load: Load) -> NoReturn:
     """Run the service to its end, and exit. `name` is its own and its extra's."""
     try:
-        logs.configure(name, pod_name(name, variable("HEADRACE_POD") or ""))
+        pod = pod_name(name, variable("HEADRACE_POD") or "")
+        logs.configure(name, pod)
         build = load()
-        run_until_signalled(lambda stopping: _run(name, build, stopping))
+        with traces.sent(TelemetrySettings(), name, pod):
+            run_until_signalled(lambda stopping: _run(name, build, stopping))
     except BadSetting as error:
         _exit(name, str(error), BAD_SETTING_EXIT)
     except HeadraceError as error:
