@@ -1,6 +1,6 @@
 """Certificates for servers of tests: an authority of their own, and what it signs, as PEM files.
 
-Law: everything lies in a folder that goes with the authority's `with`; servers that run as nobody may read it.
+Law: everything lies in a folder that goes with the authority's `with`; keys are for their owner alone.
 """
 
 import datetime
@@ -46,6 +46,7 @@ class Authority:
         with open(signed.certificate, "wb") as out:
             out.write(b"".join(blob.bytes() for blob in leaf.cert_chain_pems))
         leaf.private_key_pem.write_to_path(signed.key)
+        Path(signed.key).chmod(0o600)  # libpq reads no other
         return signed
 
     def _path(self, name: str) -> str:

@@ -2,7 +2,8 @@
 
 Law: nothing outlives the tests: the server dies with the process that started it, and its folder with the server.
 It listens on a free port of its host, trusts whoever comes, runs as nobody where the tests are root (it refuses root),
-and by default does not wait for the disk. Every commit of a `slow` one takes 2 ms, as on a disk of a cloud.
+and by default does not wait for the disk. Every commit of a `slow` one takes 2 ms, as on a disk of a cloud. One with an
+authority speaks TLS, and asks for a client's certificate where it is told to.
 """
 
 import os
@@ -20,6 +21,7 @@ from typing import IO
 
 import psycopg
 
+from tests.support.authority import Authority, Signed
 from tests.support.hosts import LOOPBACK, Host
 
 FOLDERS = "/usr/lib/postgresql/*/bin"
@@ -42,9 +44,22 @@ class Missing(Exception):
 class Postgres:
     """A server. `start` it, take a `url` of a database, `stop` it."""
 
-    def __init__(self, *, slow: bool = False, host: Host = LOOPBACK, **settings: str) -> None:
+    def __init__(
+        self,
+        *,
+        slow: bool = False,
+        host: Host = LOOPBACK,
+        authority: Authority | None = None,
+        signed: Signed | None = None,
+        asks_clients: bool = False,
+        **settings: str,
+    ) -> None:
         self.port = 0
         self._host = host
+        self._authority = authority
+        self._signed = signed
+        self._asks_clients = asks_clients
+        self._parameters = "" if host is LOOPBACK else "?sslmode=disable"
         self._settings = {**(SLOW if slow else FAST), "max_connections": "200", **settings}
         self._under = MEMORY if slow else None
         self._folder: Path | None = None
@@ -72,8 +87,11 @@ class Postgres:
         if made.returncode:
             shutil.rmtree(self._folder)
             raise RuntimeError(f"initdb failed: {made.stderr}")
-        with Path(self._data, "pg_hba.conf").open("a") as trusted:
-            trusted.write("host all all samenet trust\n")
+        if self._authority is not None:
+            self._speak_tls(self._authority)
+        else:
+            with Path(self._data, "pg_hba.conf").open("a") as trusted:
+                trusted.write("host all all samenet trust\n")
         self.port = _free_port()
         self.resume()
 
@@ -125,11 +143,11 @@ class Postgres:
 
     def url(self, database: str) -> str:
         """As control takes it."""
-        return f"postgresql+psycopg://{USER}@{self._host.address}:{self.port}/{database}"
+        return self.raw_url(database).replace("postgresql:", "postgresql+psycopg:", 1)
 
     def raw_url(self, database: str) -> str:
         """As psycopg and psql take it."""
-        return f"postgresql://{USER}@{self._host.address}:{self.port}/{database}"
+        return f"postgresql://{USER}@{self._host.address}:{self.port}/{database}{self._parameters}"
 
     def execute(self, statement: str, database: str = "postgres") -> list[tuple[object, ...]]:
         """One statement outside any transaction; the rows that it gives."""
@@ -160,6 +178,21 @@ class Postgres:
     @property
     def _said(self) -> Path:
         return Path(f"{self._folder}/said")
+
+    def _speak_tls(self, authority: Authority) -> None:
+        """With files of its own, since it uses no key that others may read."""
+        signed = self._signed or authority.sign(self._host.address)
+        for name, given in (("server.crt", signed.certificate), ("server.key", signed.key)):
+            file = Path(self._data, name)
+            shutil.copyfile(given, file)
+            file.chmod(0o600)
+            if uid := _other_user():
+                os.chown(file, uid, -1)
+        self._settings |= {"ssl": "on", "ssl_ca_file": authority.file}
+        asked = " clientcert=verify-ca" if self._asks_clients else ""
+        Path(self._data, "pg_hba.conf").write_text(f"hostssl all all all trust{asked}\n")
+        ours = authority.sign(USER)
+        self._parameters = f"?sslmode=require&sslcert={ours.certificate}&sslkey={ours.key}"
 
     def _make(self, template: str) -> str:
         self._made += 1

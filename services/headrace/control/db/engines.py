@@ -2,7 +2,8 @@
 
 Law: nothing here lasts longer than a transaction on the server, so a pooler between transactions does not matter: no
 prepared statements, and the server's own deadlines are set in the message that begins the transaction. A connection
-that a deadline gave up is shut, not cancelled: a server that does not answer would not answer that either.
+that a deadline gave up is shut, not cancelled: a server that does not answer would not answer that either. A server on
+another machine is entered over TLS that checks its name, unless the URL asks for something else by name.
 """
 
 import asyncio
@@ -18,6 +19,8 @@ from sqlalchemy.pool import NullPool
 
 from headrace.core.errors import HeadraceError
 from headrace.runtime.config import BadSetting
+from headrace.runtime.local import is_local
+from headrace.runtime.telemetry.logs import logger
 
 LOCK_WAIT_S = 5.0  # SQLite: far above any transaction of ours; a longer wait means a stuck disk
 POOL_WAIT_S = 2.0
@@ -26,6 +29,10 @@ CALL_S = 5.0  # the whole of a transaction, from asking for a connection to the 
 LOCK_MS = 2000
 STATEMENT_MS = 3000
 IDLE_MS = 10_000  # a control that stands still must not keep a row from the others
+
+VERIFY_FULL = "verify-full"
+# What libpq says of a certificate does not tell which of these it is; `headrace doctor` does.
+NOT_TRUSTED = "it is signed by nobody whom sslrootcert names, or has expired: `headrace doctor` says which"
 
 POSTGRESQL = "postgresql+psycopg"
 SQLITE = "sqlite+aiosqlite"
@@ -39,6 +46,9 @@ BEGIN_POSTGRESQL = (
 # Found dead after a peer's crash, or a firewall's forgetting, before anybody needs it.
 KEEP_ALIVE = {"keepalives_idle": 30, "keepalives_interval": 5, "keepalives_count": 3, "tcp_user_timeout": 5000}
 CONNECT = {"connect_timeout": CONNECT_S, **KEEP_ALIVE}
+
+
+_log = logger(__name__)
 
 
 class DatabaseError(HeadraceError):
@@ -94,7 +104,36 @@ def read_url(url: str) -> URL:
         raise BadUrl("the database's URL cannot be read") from None
     if parsed.drivername not in DRIVERS:
         raise BadUrl(f"the database's URL must begin with postgresql:// or {SQLITE}://")
-    return parsed.set(drivername=DRIVERS[parsed.drivername])
+    return _secured(parsed.set(drivername=DRIVERS[parsed.drivername]))
+
+
+def weakness(url: URL) -> str:
+    """What is weak about the way to a server on another machine, in words; "" where nothing is."""
+    away = [] if is_sqlite(url) else [host for host in hosts(url) if not is_local(host)]
+    mode = url.query.get("sslmode")
+    if not away or mode in (None, VERIFY_FULL):
+        return ""
+    where = ", ".join(away)
+    if mode in ("require", "verify-ca"):
+        return f"sslmode={mode} does not check that it is {where} who answers: use {VERIFY_FULL}"
+    return f"sslmode={mode} lets passwords and keys go to {where} in plaintext: use {VERIFY_FULL}"
+
+
+def hosts(url: URL) -> list[str]:
+    """Every host of the URL; [""] where it names none, which is a socket of this machine."""
+    given = url.query.get("host", ())
+    named = [url.host or "", *((given,) if isinstance(given, str) else given)]
+    return [host for each in named for host in each.split(",") if host] or [""]
+
+
+def _secured(url: URL) -> URL:
+    if is_sqlite(url) or all(is_local(host) for host in hosts(url)):
+        return url
+    if "sslmode" not in url.query:  # libpq's default would fall back to plaintext without a word
+        return url.update_query_dict({"sslmode": VERIFY_FULL})
+    if weak := weakness(url):
+        _log.warning("the way to the database is weak", extra={"why": weak})
+    return url
 
 
 def is_sqlite(url: URL) -> bool:
@@ -128,7 +167,10 @@ def explain(error: Exception) -> str:
     lines = [line.strip() for line in str(cause).splitlines() if line.strip()]
     # What a server says has a code, and its further lines may tell values; of several hosts each has a line.
     shown = lines if isinstance(error, DBAPIError | psycopg.Error) and not sqlstate(error) else lines[:1]
-    return "database: " + " ".join(shown)
+    said = "database: " + " ".join(shown)
+    if said.endswith("certificate verify failed"):
+        return f"{said}: {NOT_TRUSTED}"
+    return said
 
 
 def sqlstate(error: Exception) -> str | None:
