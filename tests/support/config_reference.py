@@ -18,6 +18,7 @@ from headrace.origin.settings import OriginSettings
 from headrace.runtime.config import PREFIX, Settings
 from headrace.runtime.process import HttpSettings
 from headrace.runtime.telemetry.settings import LogFormatSettings, TelemetrySettings
+from headrace.runtime.tls import TlsSettings
 from headrace.transcoder.settings import TranscoderSettings
 from tests.support.house import REPO
 
@@ -47,6 +48,12 @@ SECTIONS = (
         "Every service",
         "Read by `python -m headrace.edge`, `.transcoder`, `.origin`, `.control`; `headrace up` has options instead.",
         HttpSettings,
+    ),
+    Section(
+        "TLS between the services",
+        "Read by every service that serves or dials gRPC at a `host:port`; see [Certificates between the services]"
+        "(../how-to/mutual-tls.md).",
+        TlsSettings,
     ),
     Section("Telemetry", "Read by every service, and by `headrace up`.", TelemetrySettings),
     Section(

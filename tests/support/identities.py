@@ -75,6 +75,13 @@ class Authority:
             made = made.add_extension(x509.SubjectAlternativeName(sans), critical=True)
         return Pair(made.sign(self._key, hashes.SHA256()).public_bytes(Encoding.PEM), key_pem(key))
 
+    @classmethod
+    def self_signed(cls, who: Identity) -> Pair:
+        """A certificate of `who` that nobody vouches for but itself."""
+        alone = cls(str(who))
+        pair = alone.sign(who)
+        return pair._replace(certificate=pair.certificate + alone.pem)
+
     def _builder(
         self, subject: x509.Name, key: ec.EllipticCurvePublicKey, since: datetime, until: datetime
     ) -> x509.CertificateBuilder:

@@ -1,0 +1,145 @@
+"""What must hold of a certificate's files, and the sentence where it does not."""
+
+import os
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric import ed25519, rsa
+from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, Encoding, NoEncryption, PrivateFormat
+
+from headrace.runtime import tls
+from headrace.runtime.aio.clock import unix_ms
+from headrace.runtime.config import BadSetting
+from headrace.wire.identity import Role
+from tests.support.identities import Authority, Files, identity
+
+EDGE = identity(Role.EDGE)
+DAY = timedelta(days=1)
+
+
+@pytest.fixture(scope="module")
+def authority() -> Authority:
+    return Authority()
+
+
+@pytest.fixture
+def pod(tmp_path: Path, authority: Authority) -> Files:
+    return Files(tmp_path / "edge").write(authority.sign(EDGE), authority)
+
+
+def checked(files: tls.Files) -> tls.Certificate:
+    return tls.check(files, tls.read(files), unix_ms() / 1000)
+
+
+def why_not(files: tls.Files) -> str:
+    with pytest.raises(BadSetting) as refused:
+        checked(files)
+    return str(refused.value)
+
+
+def test_a_good_certificate_says_whose_it_is_and_when_it_ends(pod: Files) -> None:
+    found = checked(pod.files)
+    assert (found.uri, list(found.names)) == (str(EDGE), [EDGE.dns_name])
+    assert found.client
+    assert found.server
+    assert 3500 < found.not_after_s - unix_ms() / 1000 <= 3600
+
+
+@pytest.mark.parametrize("name", ["tls_certificate", "tls_key", "tls_authority"])
+def test_a_file_that_is_missing_is_named_with_its_variable(pod: Files, name: str) -> None:
+    path = Path(pod.settings[name])
+    path.unlink()
+    assert why_not(pod.files) == f"HEADRACE_{name.upper()}: {path}: No such file or directory"
+
+
+def test_a_file_that_cannot_be_read_is_named(pod: Files, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(self: Path) -> bytes:
+        raise PermissionError(13, os.strerror(13), str(self))
+
+    monkeypatch.setattr(Path, "read_bytes", refused)  # root reads whatever there is
+    assert why_not(pod.files) == f"HEADRACE_TLS_CERTIFICATE: {pod.files.certificate}: Permission denied"
+
+
+@pytest.mark.parametrize(
+    ("name", "why"),
+    [
+        ("tls_certificate", "it holds no certificate in PEM"),
+        ("tls_key", "it holds no private key in PEM"),
+        ("tls_authority", "it holds no certificate in PEM"),
+    ],
+)
+@pytest.mark.parametrize(
+    "said", [b"", b"hunter2", b"-----BEGIN CERTIFICATE-----\nhunter2\n-----END CERTIFICATE-----\n"]
+)
+def test_a_file_of_something_else_is_named_and_not_shown(pod: Files, name: str, why: str, said: bytes) -> None:
+    path = Path(pod.settings[name])
+    path.write_bytes(said)
+    sentence = why_not(pod.files)
+    assert sentence == f"HEADRACE_{name.upper()}: {path}: {why}"
+    assert "hunter2" not in sentence
+
+
+def test_a_certificate_that_is_half_written_is_refused(pod: Files) -> None:
+    whole = pod.files.certificate.read_bytes()
+    pod.files.certificate.write_bytes(whole[: len(whole) // 2])
+    assert "it holds no certificate in PEM" in why_not(pod.files)
+
+
+def test_the_key_of_another_certificate_is_refused(pod: Files, authority: Authority) -> None:
+    pod.files.key.write_bytes(authority.sign(EDGE).key)
+    assert why_not(pod.files) == (
+        f"HEADRACE_TLS_KEY: {pod.files.key}: it is not the key of the certificate in {pod.files.certificate}"
+    )
+
+
+def test_a_key_with_a_passphrase_is_refused(pod: Files) -> None:
+    key = rsa.generate_private_key(65537, 2048)
+    pod.files.key.write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, BestAvailableEncryption(b"x")))
+    assert "it needs a passphrase" in why_not(pod.files)
+
+
+def test_a_key_that_grpc_cannot_use_is_refused(pod: Files) -> None:
+    key = ed25519.Ed25519PrivateKey.generate()
+    pod.files.key.write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+    assert "it is neither RSA nor ECDSA" in why_not(pod.files)
+
+
+@pytest.mark.parametrize(
+    ("since", "until", "why"), [(-2 * DAY, -DAY, "it expired at "), (DAY, 2 * DAY, "it is not valid before ")]
+)
+def test_a_certificate_out_of_its_time_is_refused(
+    pod: Files, authority: Authority, since: timedelta, until: timedelta, why: str
+) -> None:
+    pod.write(authority.sign(EDGE, since=since, until=until), authority)
+    assert why_not(pod.files).startswith(f"HEADRACE_TLS_CERTIFICATE: {pod.files.certificate}: {why}")
+
+
+def test_authorities_that_have_all_expired_are_refused(pod: Files, authority: Authority) -> None:
+    in_two_days_s = unix_ms() / 1000 + 48 * 3600
+    pod.write(authority.sign(EDGE, until=4 * DAY), authority)
+    with pytest.raises(BadSetting, match="every authority in it has expired"):
+        tls.check(pod.files, tls.read(pod.files), in_two_days_s)
+
+
+@pytest.mark.parametrize("names", [[], ["headrace-edge.live.svc.cluster.local"]])
+def test_a_certificate_of_nobody_is_refused(pod: Files, authority: Authority, names: list[str]) -> None:
+    pod.write(authority.sign(None, names=names), authority)
+    assert "it has no URI SANs, and one is wanted: spiffe://" in why_not(pod.files)
+
+
+def test_only_all_three_files_are_enough(pod: Files) -> None:
+    def told(given: dict[str, Any]) -> tls.TlsSettings:
+        return tls.TlsSettings(**given)
+
+    assert tls.files(told(dict(pod.settings))) == pod.files
+    assert tls.files(told({})) is None
+    for name in pod.settings:
+        some = {other: path for other, path in pod.settings.items() if other != name}
+        with pytest.raises(BadSetting, match=f"^HEADRACE_{name.upper()}: missing"):
+            tls.files(told(some))
+
+
+def test_what_is_secret_has_no_repr(pod: Files) -> None:
+    assert "BEGIN" not in repr(tls.read(pod.files))
