@@ -5,6 +5,7 @@ Law: `/livez` never looks at a dependency; `/readyz` means "may take new work".
 
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
+from weakref import WeakSet
 
 from headrace.runtime.telemetry.metrics import exposition
 
@@ -14,6 +15,9 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 AsgiApp = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 PROBE_PATHS = frozenset({"/livez", "/readyz", "/metrics"})
+PROBES: WeakSet["Probes"] = WeakSet()
+"""All of this process's."""
+
 _PLAIN = [("content-type", "text/plain; charset=utf-8")]
 
 
@@ -22,6 +26,12 @@ class Probes:
 
     def __init__(self, ready: Callable[[], str]) -> None:
         self._ready = ready
+        PROBES.add(self)
+
+    @property
+    def ready(self) -> bool:
+        """Whether there may be new work now."""
+        return not self._ready()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request (ASGI 3); anything but the three paths is 404."""

@@ -16,6 +16,7 @@ from typing import NoReturn, Protocol
 from pydantic import Field
 
 from headrace.core.errors import HeadraceError
+from headrace.runtime import vitals
 from headrace.runtime.aio.tasks import task_group
 from headrace.runtime.config import BadSetting, Settings, pod_name, variable
 from headrace.runtime.http import serve_http
@@ -66,8 +67,9 @@ def run_process(name: str, load: Load) -> NoReturn:
         pod = pod_name(name, variable("HEADRACE_POD") or "")
         logs.configure(name, pod)
         build = load()
-        with traces.sent(TelemetrySettings(), name, pod):
-            run_until_signalled(lambda stopping: _run(name, build, stopping))
+        telemetry = TelemetrySettings()
+        with traces.sent(telemetry, name, pod):
+            run_until_signalled(lambda stopping: _run(name, pod, telemetry, build, stopping))
     except BadSetting as error:
         _exit(name, str(error), BAD_SETTING_EXIT)
     except HeadraceError as error:
@@ -80,11 +82,14 @@ def run_process(name: str, load: Load) -> NoReturn:
     sys.exit(0)
 
 
-async def _run(name: str, build: Callable[[], Service], stopping: asyncio.Event) -> None:
+async def _run(
+    name: str, pod: str, telemetry: TelemetrySettings, build: Callable[[], Service], stopping: asyncio.Event
+) -> None:
     settings = HttpSettings()
     service = build()
     with listen_tcp(settings.http_host, settings.http_port, "HTTP") as sock:
-        await _serve(name, service, sock, stopping)
+        async with vitals.told(telemetry, name, pod):
+            await _serve(name, service, sock, stopping)
 
 
 async def _serve(name: str, service: Service, sock: socket.socket, stopping: asyncio.Event) -> None:

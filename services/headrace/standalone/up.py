@@ -17,9 +17,11 @@ from headrace.edge import service as edge_service
 from headrace.livelog.memory import MemoryLog
 from headrace.livelog.settings import LogSettings
 from headrace.origin import service as origin_service
+from headrace.runtime import vitals
 from headrace.runtime.aio.tasks import task_group
 from headrace.runtime.http import serve_http
 from headrace.runtime.lifecycle import listen_tcp
+from headrace.runtime.telemetry.settings import TelemetrySettings
 from headrace.standalone.data import DataDirectory
 from headrace.standalone.demo import demo_stream, publish_demo
 from headrace.standalone.http import OnePort
@@ -48,7 +50,8 @@ async def up(settings: UpSettings, stopping: asyncio.Event, on_started: Callable
     with contextlib.ExitStack() as closing:
         data = closing.enter_context(contextlib.closing(DataDirectory(settings.data)))
         sockets = closing.enter_context(socket_directory())
-        await _up(settings, data, sockets, closing, stopping, on_started)
+        async with vitals.told(TelemetrySettings(), "standalone", "standalone"):
+            await _up(settings, data, sockets, closing, stopping, on_started)
 
 
 async def _up(

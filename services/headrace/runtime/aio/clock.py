@@ -3,7 +3,11 @@
 Law: no other module reads the time; pure code is given it as an argument.
 """
 
+import os
 import time
+from pathlib import Path
+
+STARTED = 19  # of the fields behind the command's name in /proc/PID/stat (proc(5): starttime, the 22nd of all)
 
 
 def monotonic_s() -> float:
@@ -24,3 +28,9 @@ def unix_ms() -> int:
 def unix_ns() -> int:
     """The same in nanoseconds."""
     return time.time_ns()
+
+
+def process_age_s() -> float:
+    """Seconds since this process was started, which is before its first line of Python."""
+    started_ticks = int(Path("/proc/self/stat").read_text().rpartition(")")[2].split()[STARTED])
+    return time.clock_gettime(time.CLOCK_BOOTTIME) - started_ticks / os.sysconf("SC_CLK_TCK")

@@ -34,6 +34,9 @@ class TelemetrySettings(Settings):
     trace_ratio: float = Field(default=1.0, ge=0, le=1)
     """Which part of all runs is traced, 0 to 1, the same on every pod. 0: none, and no refused publish either."""
 
+    otlp_period_s: float = Field(default=15.0, ge=1)
+    """How often metrics are sent there, seconds. Traces are sent each second."""
+
     @field_validator("otlp_endpoint")
     @classmethod
     def _check(cls, value: str) -> str:
