@@ -1,4 +1,7 @@
-"""What all end-to-end tests share: the clips, a viewer, a running stack for each module; and its words on a failure."""
+"""What all end-to-end tests share: the clips, a viewer, a running stack for each module; and its words on a failure.
+
+Law: no key is ever said; each test ends with a search for all that were made.
+"""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -6,10 +9,27 @@ from pathlib import Path
 import pytest
 
 from tests.e2e import sources
+from tests.support import kept
 from tests.support.reader import Viewer
 from tests.support.stack import Process, Stack
 
 LAST_LINES = 80
+
+
+@pytest.fixture(scope="session", autouse=True)
+def no_key_is_said_at_the_end() -> Iterator[None]:
+    """By what lives longer than a test."""
+    yield
+    kept.told()
+
+
+@pytest.fixture(autouse=True)
+def no_key_is_said() -> Iterator[None]:
+    """Every test ends with a search for every key that any of them has made."""
+    yield
+    for process in Process.alive:
+        process.search()
+    kept.told()
 
 
 @pytest.fixture(scope="session")

@@ -1,6 +1,7 @@
 """`headrace up` as its users run it: a process of its own, found through what it prints, stopped by a signal.
 
-Everything below it carries a mark in its environment, so that nothing can be left behind unnoticed.
+Everything below it carries a mark in its environment, so that nothing can be left behind unnoticed. What is ours must
+not say a key: `kept` searches what it said.
 """
 
 import os
@@ -18,6 +19,8 @@ from typing import Any, ClassVar, TypeVar
 from urllib.parse import urljoin
 
 import httpx
+
+from tests.support import kept
 
 HEADRACE = Path(sys.executable).with_name("headrace")
 MARK = "HEADRACES_TESTS"
@@ -50,6 +53,9 @@ class Process:
 
     def __init__(self, command: list[str], **environment: str) -> None:
         self.name = Path(command[0]).name
+        self.ours = any(part.startswith("headrace.") or "headrace.cli" in part for part in command) or (
+            str(HEADRACE) in command
+        )
         self.mark = uuid.uuid4().hex
         self.lines: list[str] = []
         self._popen = subprocess.Popen(
@@ -115,10 +121,16 @@ class Process:
             time.sleep(0.02)
         self._popen.wait()
         self._reader.join(2)
+        self.search()
         if self in self.alive:
             self.alive.remove(self)
         assert self._popen.stdout is not None
         self._popen.stdout.close()
+
+    def search(self) -> None:
+        """Look for keys in what it has said; `kept.told` raises what was found."""
+        if self.ours:
+            kept.search_lines(self.name, self.lines)
 
     def offspring(self) -> list[int]:
         """Every living process that carries the mark, this one included."""
@@ -151,10 +163,12 @@ class Stack(Process):
             self.rtmp_url, self.http_url = eventually("the start's words", self._addresses, START_S)
             self.http = httpx.Client(
                 base_url=self.http_url,
-                headers={"authorization": f"Bearer {(data / 'api-key').read_text().strip()}"},
+                headers={"authorization": f"Bearer {kept.keep((data / 'api-key').read_text().strip())}"},
+                event_hooks={"response": [kept.search_answer]},
                 timeout=30,
                 trust_env=False,
             )
+            kept.keep(re.findall(r"[?]login=(\S+)", self.output)[-1])
             eventually("ready", self._ready, START_S)
         except BaseException:
             self.kill()
@@ -169,6 +183,9 @@ class Stack(Process):
     def stop(self) -> None:
         """Ctrl-C; raises AssertionError if it does not end cleanly, in time, with nothing left behind."""
         try:
+            if self.running:
+                with suppress(httpx.TransportError):
+                    self.http.get("/metrics")
             self.http.close()
             if self.running:
                 self.interrupt()
@@ -177,6 +194,9 @@ class Stack(Process):
             assert self.offspring() == [], "processes were left behind"
         finally:
             self.kill()
+            for file in self.data.rglob("*"):
+                if file.is_file() and file.name != "api-key":
+                    kept.search(str(file), file.read_bytes().decode("latin-1"))
 
     def create(self, name: str, profile: str | dict[str, Any] = "auto") -> "Stream":
         """A new stream, over the API."""

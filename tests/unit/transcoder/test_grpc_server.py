@@ -1,6 +1,7 @@
 """One Ingest call, without a network: what it tells the edge, and in which order."""
 
 import asyncio
+from types import SimpleNamespace
 from typing import Any, cast
 
 from headrace.core.broadcast import Claim, Epoch, Gap, RunId, RunStart
@@ -70,6 +71,7 @@ async def test_everything_that_was_published_is_told_one_message_at_a_time() -> 
     edge = Edge()
     async with asyncio.TaskGroup() as group:
         group.create_task(work.run())
-        await Ingest(cast(Any, Supervisor())).serve(cast(Any, None), cast(Any, edge))
+        opened = SimpleNamespace(run="r", session=1, attempt=1)
+        await Ingest(cast(Any, Supervisor())).serve(cast(Any, opened), cast(Any, edge))
     assert edge.told[0] == Accepted(0)
     assert edge.told[-1] == Progress(END, END)
