@@ -14,12 +14,13 @@ from headrace.control.endings import Endings
 from headrace.control.fleet import Fleet
 from headrace.control.http import create_app
 from headrace.control.leases import Leases
+from headrace.control.pods import Pods
 from headrace.control.registry import Registry
 from headrace.control.sessions import Sessions
 from headrace.control.settings import LEAST_KEY_CHARS, ControlSettings
 from headrace.livelog.base import LiveLog
 from headrace.livelog.opened import OpenedLog
-from headrace.runtime.aio.clock import monotonic_s
+from headrace.runtime.aio.clock import monotonic_s, unix_ms
 from headrace.runtime.config import BadSetting
 from headrace.runtime.probes import AsgiApp
 from headrace.runtime.telemetry.logs import logger
@@ -47,6 +48,7 @@ class Service:
         self._database = Database(settings.database_url, settings.database_connections)
         self._auth = Auth(api_key, monotonic_s)
         self._fleet = Fleet(settings.fleet_silence_s, monotonic_s)
+        self._pods = Pods(settings.fleet_silence_s, monotonic_s, unix_ms)
         self._accounts = Accounts(self._database, self._fleet, monotonic_s)
         leases = Leases(settings.lease_s, settings.fleet_silence_s, self._database, self._fleet, monotonic_s)
         self._endings = Endings(settings, self._database, log, leases)
@@ -61,7 +63,7 @@ class Service:
         self._registry = Registry(self._database, self._endings, api_key)
         self._stopping = asyncio.Event()
         metrics.TRANSCODERS.set_function(lambda: len(self._fleet.alive()))
-        self.http_app: AsgiApp = create_app(settings, self._registry, self._auth, self._ready)
+        self.http_app: AsgiApp = create_app(settings, self._registry, self._auth, self._ready, self._pods, self._fleet)
 
     async def run(self) -> None:
         """Serve edges and transcoders and end runs that are over, until `stop` or cancellation.
@@ -74,7 +76,7 @@ class Service:
                 await self._endings.forget_lost_runs()
                 server = make_server(REPORTS_KEEPALIVE_S, trust=self._trust)
                 add_sessions(server, self._sessions)
-                add_fleet(server, self._fleet.serve)
+                add_fleet(server, self._pods.before(self._fleet.serve))
                 target = listen(server, self._settings.control_target, trust=self._trust)
                 _log.info("listening for edges and transcoders", extra={"target": target})
                 async with asyncio.TaskGroup() as group:

@@ -115,7 +115,8 @@ class PodReport:
     """What a pod says once a second. `zone` is '' where nobody told it.
 
     A transcoder's `target` is where it serves Ingest, `capacity` and `used` are pixels/s, `runs` what it works on;
-    `sessions` are an edge's.
+    `sessions` are an edge's. `sent_ms` is the pod's clock, Unix time in milliseconds, 0 in most reports: one that says
+    nothing new is read once.
     """
 
     pod: str
@@ -128,6 +129,7 @@ class PodReport:
     kind: PodKind = PodKind.TRANSCODER
     zone: str = ""
     sessions: tuple[SessionReport, ...] = ()
+    sent_ms: int = 0
 
 
 REASON_NUMBERS = {
@@ -304,6 +306,7 @@ def report_to_bytes(report: PodReport) -> bytes:
         kind=_KIND_NUMBERS[report.kind],
         zone=report.zone,
         sessions=(pb.SessionReport(session_id=one.session_id, idle_ms=one.idle_ms) for one in report.sessions),
+        sent_ms=report.sent_ms,
     ).SerializeToString()
 
 
@@ -328,4 +331,5 @@ def report_from_bytes(data: bytes) -> PodReport:
         kind,
         message.zone,
         tuple(SessionReport(one.session_id, one.idle_ms) for one in message.sessions),
+        message.sent_ms,
     )

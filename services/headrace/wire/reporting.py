@@ -1,18 +1,23 @@
 """The reports of one pod: once a second each replica of control hears what it is and what it does.
 
 Law: the replicas do not share what they hear, so each is told, and none waits for another. Control that is not there is
-no trouble: it hears when it is back. Neighbours: every service but control has a report of its own to give.
+no trouble: it hears when it is back. Now and then a report says what time it is here, so that clocks can be compared.
+Neighbours: every service but control has a report of its own to give.
 """
 
 import asyncio
+import itertools
 from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
 
+from headrace.runtime.aio.clock import unix_ms
 from headrace.runtime.telemetry.logs import RateLimited, logger
 from headrace.wire.control import FleetClient, PodReport
 from headrace.wire.errors import CallLost
 from headrace.wire.replicas import Replica, Replicas
 
 PERIOD_S = 1.0
+CLOCK_EVERY = 10  # reports: each one that says the time has to be read, others are those before them
 STARTING = 3  # failures that are no news: control may start together with this process
 
 _unheard = RateLimited(logger(__name__), "a replica of control does not hear this pod", period_s=10.0)
@@ -54,7 +59,8 @@ class Reporting:
         self._told.discard(replica)
 
     async def _reports(self) -> AsyncIterator[PodReport]:
-        while True:
-            yield self._report()
+        for number in itertools.count():
+            report = self._report()
+            yield report if number % CLOCK_EVERY else replace(report, sent_ms=unix_ms())
             self.heard = True
             await asyncio.sleep(PERIOD_S)

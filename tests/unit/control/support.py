@@ -20,6 +20,7 @@ from headrace.control.endings import Endings
 from headrace.control.fleet import Fleet
 from headrace.control.http import create_app
 from headrace.control.leases import Leases
+from headrace.control.pods import Pods
 from headrace.control.registry import Registry
 from headrace.control.sessions import Sessions
 from headrace.control.settings import ControlSettings
@@ -171,6 +172,7 @@ class Control:
     endings: Endings
     sessions: Sessions
     registry: Registry
+    pods: Pods = field(default_factory=lambda: Pods(3.0, lambda: 0.0, lambda: 0))
 
     def report(self, *runs: RunId, pod: str = "t1", capacity: int = 10**9, used: int = 0, ready: bool = True) -> None:
         """A transcoder says what it does."""
@@ -192,7 +194,7 @@ class Control:
 
     def client(self, **headers: str) -> httpx.AsyncClient:
         """An HTTP client without a socket; it sends the API key unless `headers` say otherwise."""
-        app = create_app(self.settings, self.registry, self.auth, lambda: "")
+        app = create_app(self.settings, self.registry, self.auth, lambda: "", self.pods, self.fleet)
         transport = httpx.ASGITransport(app, raise_app_exceptions=False)
         given = headers or {"Authorization": f"Bearer {API_KEY}"}
         return httpx.AsyncClient(transport=transport, base_url="http://control", headers=given)

@@ -20,6 +20,7 @@ def operations(described: dict[str, Any]) -> list[dict[str, Any]]:
 
 def test_the_description_holds_the_api_and_nothing_else(described: dict[str, Any]) -> None:
     assert {(path, method) for path, methods in described["paths"].items() for method in methods} == {
+        ("/v1/pods", "get"),
         ("/v1/streams", "get"),
         ("/v1/streams", "post"),
         ("/v1/streams/{stream_id}", "get"),

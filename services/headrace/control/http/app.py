@@ -13,11 +13,14 @@ from fastapi.staticfiles import StaticFiles
 from starlette.routing import Mount, Route
 
 from headrace.control.auth import Auth
+from headrace.control.fleet import Fleet
 from headrace.control.http import problems
 from headrace.control.http.pages import CONSOLE, pages_router
+from headrace.control.http.pods import pods_router
 from headrace.control.http.security import Guard
 from headrace.control.http.shell import BodyLimit, SafeHeaders
 from headrace.control.http.streams import streams_router
+from headrace.control.pods import Pods
 from headrace.control.registry import Registry
 from headrace.control.settings import ControlSettings
 from headrace.runtime.probes import Probes
@@ -34,14 +37,21 @@ Make streams, hand their keys to encoders, and give viewers the playback URL.
 **Repeating safely**: send an `Idempotency-Key` with every `POST`; the same request with the same key changes nothing
 and gets the same answer for 24 hours.
 """
-TAGS = [{"name": "streams", "description": "What encoders publish to and viewers watch."}]
+TAGS = [
+    {"name": "streams", "description": "What encoders publish to and viewers watch."},
+    {"name": "pods", "description": "What the installation consists of."},
+]
 
 
-def create_app(settings: ControlSettings, registry: Registry, auth: Auth, ready: Callable[[], str]) -> FastAPI:
+def create_app(
+    settings: ControlSettings, registry: Registry, auth: Auth, ready: Callable[[], str], pods: Pods, fleet: Fleet
+) -> FastAPI:
     """Control's HTTP application; `ready` answers "" or why there is no new work to be taken."""
     app = FastAPI(title="Headrace", version=API_VERSION, docs_url=None, redoc_url=None)
     problems.install(app)
-    app.include_router(streams_router(settings, registry, Guard(auth)))
+    guard = Guard(auth)
+    app.include_router(streams_router(settings, registry, guard))
+    app.include_router(pods_router(pods, fleet, guard))
     secure = urlsplit(settings.public_http_url).scheme == "https"
     app.include_router(pages_router(auth, secure=secure))
     probes = Probes(ready)

@@ -171,7 +171,7 @@ class SessionReport(_message.Message):
     def __init__(self, session_id: _Optional[str] = ..., idle_ms: _Optional[int] = ...) -> None: ...
 
 class PodReport(_message.Message):
-    __slots__ = ("pod", "target", "version", "ready", "capacity", "used", "runs", "kind", "zone", "sessions")
+    __slots__ = ("pod", "target", "version", "ready", "capacity", "used", "runs", "kind", "zone", "sessions", "sent_ms")
     POD_FIELD_NUMBER: _ClassVar[int]
     TARGET_FIELD_NUMBER: _ClassVar[int]
     VERSION_FIELD_NUMBER: _ClassVar[int]
@@ -182,6 +182,7 @@ class PodReport(_message.Message):
     KIND_FIELD_NUMBER: _ClassVar[int]
     ZONE_FIELD_NUMBER: _ClassVar[int]
     SESSIONS_FIELD_NUMBER: _ClassVar[int]
+    SENT_MS_FIELD_NUMBER: _ClassVar[int]
     pod: str
     target: str
     version: str
@@ -192,7 +193,8 @@ class PodReport(_message.Message):
     kind: PodKind
     zone: str
     sessions: _containers.RepeatedCompositeFieldContainer[SessionReport]
-    def __init__(self, pod: _Optional[str] = ..., target: _Optional[str] = ..., version: _Optional[str] = ..., ready: _Optional[bool] = ..., capacity: _Optional[int] = ..., used: _Optional[int] = ..., runs: _Optional[_Iterable[str]] = ..., kind: _Optional[_Union[PodKind, str]] = ..., zone: _Optional[str] = ..., sessions: _Optional[_Iterable[_Union[SessionReport, _Mapping]]] = ...) -> None: ...
+    sent_ms: int
+    def __init__(self, pod: _Optional[str] = ..., target: _Optional[str] = ..., version: _Optional[str] = ..., ready: _Optional[bool] = ..., capacity: _Optional[int] = ..., used: _Optional[int] = ..., runs: _Optional[_Iterable[str]] = ..., kind: _Optional[_Union[PodKind, str]] = ..., zone: _Optional[str] = ..., sessions: _Optional[_Iterable[_Union[SessionReport, _Mapping]]] = ..., sent_ms: _Optional[int] = ...) -> None: ...
 
 class ReportResponse(_message.Message):
     __slots__ = ()
