@@ -79,6 +79,12 @@ def child_environment() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if not name.upper().startswith(PREFIX)}
 
 
+def tell_libraries() -> None:
+    """Set what a library can only be told by a variable, where nobody has; before it is imported."""
+    # gRPC writes a line on standard error for each handshake that fails: as many as a peer likes.
+    os.environ.setdefault("GRPC_VERBOSITY", "NONE")
+
+
 def _sentence(place: tuple[int | str, ...], why: str) -> str:
     # "Value error" is what pydantic says before the words of a validator of ours.
     return f"{PREFIX}{str(place[0]).upper() if place else 'settings'}: {why.removeprefix('Value error, ')}"

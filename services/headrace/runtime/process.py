@@ -18,7 +18,7 @@ from pydantic import Field
 from headrace.core.errors import HeadraceError
 from headrace.runtime import vitals
 from headrace.runtime.aio.tasks import task_group
-from headrace.runtime.config import BadSetting, Settings, pod_name, variable
+from headrace.runtime.config import BadSetting, Settings, pod_name, tell_libraries, variable
 from headrace.runtime.http import serve_http
 from headrace.runtime.lifecycle import listen_tcp, run_until_signalled
 from headrace.runtime.probes import AsgiApp
@@ -63,6 +63,7 @@ Load = Callable[[], Callable[[], Service]]
 
 def run_process(name: str, load: Load) -> NoReturn:
     """Run the service to its end, and exit. `name` is its own and its extra's."""
+    tell_libraries()
     try:
         pod = pod_name(name, variable("HEADRACE_POD") or "")
         logs.configure(name, pod)

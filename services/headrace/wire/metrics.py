@@ -8,6 +8,9 @@ from headrace.runtime.telemetry.metrics import Counter, Gauge
 CERTIFICATE_ENDS = Gauge(
     "headrace_wire_certificate_not_after_seconds", "When the certificate in use ends, Unix time; 0: there is none."
 )
+HANDSHAKES = Counter(
+    "headrace_wire_handshakes_total", "TLS handshakes that callers began; those that fail leave no other trace here."
+)
 RELOADS = Counter(
     "headrace_wire_certificate_reloads_total",
     "Times that the certificate's files had changed and were read, by what became of them.",

@@ -156,6 +156,7 @@ class Certified(Trust):
         def newer() -> Any:
             """Asked in each handshake, in a thread of gRPC's own; None: nothing has changed."""
             nonlocal known
+            metrics.HANDSHAKES.inc()
             now = self._credentials
             if now is known:
                 return None

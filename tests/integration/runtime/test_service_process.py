@@ -12,6 +12,9 @@ import httpx
 import pytest
 
 from headrace.control.service import migrate
+from headrace.wire.identity import Role
+from tests.support.identities import Authority, Files, identity
+from tests.support.lease_keys import write_keys
 from tests.support.stack import Process, eventually
 
 API_KEY = "hr_of-the-services-tests"
@@ -25,6 +28,7 @@ PORTS = {
     "HEADRACE_RTMP_HOST": "127.0.0.1",
     "HEADRACE_RTMP_PORT": "0",
     "HEADRACE_TRANSCODER_TARGET": "127.0.0.1:0",
+    "HEADRACE_PLAINTEXT": "true",
 }
 NEEDS = {
     "edge": {"HEADRACE_CONTROL_TARGET": NOBODY},
@@ -149,6 +153,51 @@ def test_what_cannot_be_is_named_by_its_variable(service: str, setting: str, val
 def test_a_target_that_is_none_is_one_sentence_and_exit_code_2(service: str) -> None:
     sentence = refusal(service, 2, HEADRACE_CONTROL_TARGET="no target")
     assert sentence == f"headrace {service}: 'no target' is no gRPC target: host:port or unix:/path is wanted"
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_a_port_without_certificates_is_one_sentence_and_exit_code_2(service: str) -> None:
+    control = {"HEADRACE_CONTROL_TARGET": NEEDS[service].get("HEADRACE_CONTROL_TARGET", NOBODY)}
+    sentence = refusal(service, 2, HEADRACE_PLAINTEXT="false", **control)
+    assert re.fullmatch(
+        rf"headrace {service}: HEADRACE_TLS_CERTIFICATE: missing: 127\.0\.0\.1:\d+ needs certificates, "
+        "or HEADRACE_PLAINTEXT=true",
+        sentence,
+    ), sentence
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_the_certificate_of_another_service_is_one_sentence_and_exit_code_2(service: str, tmp_path: Path) -> None:
+    other = Role.EDGE if service != "edge" else Role.ORIGIN
+    authority = Authority()
+    files = Files(tmp_path / "pod").write(authority.sign(identity(other)), authority)
+    told = {f"HEADRACE_{name.upper()}": path for name, path in files.settings.items()}
+    control = {"HEADRACE_CONTROL_TARGET": NEEDS[service].get("HEADRACE_CONTROL_TARGET", NOBODY)}
+    assert refusal(service, 2, HEADRACE_PLAINTEXT="false", **control, **told) == (
+        f"headrace {service}: HEADRACE_TLS_CERTIFICATE: {files.files.certificate}: it is that of {identity(other)}, "
+        f"and this is the {service}: the account has to end with that"
+    )
+
+
+def test_a_peer_that_cannot_greet_says_nothing_in_our_log(database: str, tmp_path: Path) -> None:
+    authority = Authority()
+    files = Files(tmp_path / "pod").write(authority.sign(identity(Role.CONTROL)), authority)
+    told = {f"HEADRACE_{name.upper()}": path for name, path in files.settings.items()}
+    told |= {"HEADRACE_PLAINTEXT": "false", "HEADRACE_DATABASE_URL": database}
+    told["HEADRACE_LEASE_KEY"] = str(write_keys(tmp_path).private)
+    with start("control", **told) as process:
+        listening = r"listening for edges and transcoders.* target=127\.0\.0\.1:(\d+)"
+        port = eventually("the gRPC port", lambda: re.search(listening, process.output), START_S)[1]
+        said = len(process.lines)
+        for _ in range(20):
+            with socket.create_connection(("127.0.0.1", int(port))) as peer:
+                peer.sendall(b"GET / HTTP/1.1\r\n\r\n")
+                peer.settimeout(START_S)
+                while peer.recv(4096):
+                    pass
+        process.signal(signal.SIGTERM)
+        assert process.wait(STOP_S) == 0, process.output
+        assert not [line for line in process.lines[said:] if "ssl" in line.lower()], process.output
 
 
 @pytest.mark.parametrize(
