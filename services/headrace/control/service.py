@@ -24,7 +24,7 @@ from headrace.runtime.aio.clock import monotonic_s, unix_ms
 from headrace.runtime.config import BadSetting
 from headrace.runtime.probes import AsgiApp
 from headrace.runtime.telemetry.logs import logger
-from headrace.wire.channel import REPORTS_KEEPALIVE_S, listen, make_server, serve
+from headrace.wire.channel import REPORTS, listen, make_server, serve
 from headrace.wire.control import add_fleet, add_sessions
 from headrace.wire.identity import Role
 from headrace.wire.lease import LeaseSigner
@@ -74,7 +74,7 @@ class Service:
             async with self._opened.running():
                 await self._database.check_schema()
                 await self._endings.forget_lost_runs()
-                server = make_server(REPORTS_KEEPALIVE_S, trust=self._trust)
+                server = make_server(REPORTS, trust=self._trust)
                 add_sessions(server, self._sessions)
                 add_fleet(server, self._pods.before(self._fleet.serve))
                 target = listen(server, self._settings.control_target, trust=self._trust)

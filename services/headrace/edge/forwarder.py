@@ -19,7 +19,7 @@ from headrace.runtime.aio.tasks import task_group
 from headrace.runtime.telemetry.logs import RateLimited, learn, logger
 from headrace.runtime.telemetry.traces import Attribute, Begun, Span
 from headrace.wire import media
-from headrace.wire.channel import Channel, open_channel
+from headrace.wire.channel import MEDIA, Channel, open_channel
 from headrace.wire.control import Allocated, OpenedSession
 from headrace.wire.errors import CallLost, WireError
 from headrace.wire.identity import Role
@@ -115,7 +115,7 @@ class Forwarder:
         learn(attempt=1)
         try:
             target = self._allocated.transcoders[0]
-            async with open_channel(target, trust=self._trust, server=Role.TRANSCODER) as channel:
+            async with open_channel(target, MEDIA, trust=self._trust, server=Role.TRANSCODER) as channel:
                 call = await self._dialled(channel)
                 try:
                     async with task_group() as group:

@@ -16,7 +16,7 @@ from headrace.transcoder.grpc_server import Ingest
 from headrace.transcoder.report import Reporter
 from headrace.transcoder.settings import TranscoderSettings
 from headrace.transcoder.supervisor import Supervisor
-from headrace.wire.channel import REPORTS_KEEPALIVE_S, listen, make_server, serve
+from headrace.wire.channel import MEDIA, REPORTS, listen, make_server, serve
 from headrace.wire.identity import Role
 from headrace.wire.lease import LeaseVerifier
 from headrace.wire.lease_keys import LeasePublicKeys
@@ -51,13 +51,13 @@ class Service:
 
         Raises CannotListen.
         """
-        server = make_server(trust=self._trust)
+        server = make_server(MEDIA, trust=self._trust)
         add_ingest(server, Ingest(self._supervisor, self._verifier).serve)
         target = listen(server, self._settings.transcoder_target, trust=self._trust)
         _log.info("listening for edges", extra={"target": target})
         async with (
             self._opened.running(),
-            Replicas(self._settings.control_target, REPORTS_KEEPALIVE_S, self._trust) as replicas,
+            Replicas(self._settings.control_target, REPORTS, self._trust) as replicas,
             asyncio.TaskGroup() as group,
         ):
             opened = self._opened

@@ -1,12 +1,13 @@
 """gRPC channels and servers, and all of their options, in one place.
 
 Law: what a receiver does not read stays with the sender: at most a quarter of a megabyte lies in between for each call
-(gRPC's defaults hide four). A silent peer is found within its keepalive + `SILENCE_S`. A target is `host:port` or
+(gRPC's defaults hide four). What may be said, and for how long nothing, is its `Link`'s. A target is `host:port` or
 `unix:/path`. Neighbours: `media` and `control` add their services to a server and open calls on a channel; `trust` has
 the certificates, without which there are sockets alone.
 """
 
 import asyncio
+from dataclasses import dataclass, replace
 
 import grpc
 from grpc.aio import Channel, Server
@@ -16,32 +17,72 @@ from headrace.wire.gate import Gate
 from headrace.wire.identity import Role
 from headrace.wire.trust import LOCAL, Trust
 
-__all__ = ["MAX_MESSAGE_BYTES", "Channel", "Server", "listen", "make_server", "open_channel", "serve"]
-
-MAX_MESSAGE_BYTES = 17 << 20
-"""The largest message: one access unit of RTMP's largest message (2**24 - 1 bytes), and a batch of up to 1 MiB."""
+__all__ = [
+    "MEDIA",
+    "QUESTIONS",
+    "REPORTS",
+    "Channel",
+    "Link",
+    "Server",
+    "listen",
+    "make_server",
+    "open_channel",
+    "serve",
+]
 
 LOOKAHEAD_BYTES = 256 << 10  # enough for 1 s at 2 Mbit/s, or a round trip of 50 ms at 40 Mbit/s
-KEEPALIVE_S = 1
-SILENCE_S = 3
 HANDSHAKE_S = 10
-REPORTS_KEEPALIVE_S = (
-    10  # who only reports says something each second, and a ping of a thousand pods is a thousand wake-ups
-)
 
-_COMMON = (
-    ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
-    ("grpc.max_send_message_length", MAX_MESSAGE_BYTES),
-    ("grpc.keepalive_timeout_ms", SILENCE_S * 1000),
-    # What counts for a ping on its way, by default for a minute, whatever keepalive was told.
-    ("grpc.http2.ping_timeout_ms", SILENCE_S * 1000),
-    # A call without media is alive as well, so pings need no data in between.
-    ("grpc.http2.max_pings_without_data", 0),
-)
+Options = tuple[tuple[str, int], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """What two services may expect of each other.
+
+    One that stands still is found within `keepalive_s` + `silence_s`. A message is at most `up_bytes` on its way to the
+    server and `down_bytes` on its way back: what is larger ends its call with RESOURCE_EXHAUSTED.
+    """
+
+    keepalive_s: int
+    silence_s: int
+    up_bytes: int
+    down_bytes: int
+
+    @property
+    def _pings(self) -> Options:
+        return (
+            ("grpc.keepalive_time_ms", self.keepalive_s * 1000),
+            ("grpc.keepalive_timeout_ms", self.silence_s * 1000),
+            # What counts for a ping on its way, by default for a minute, whatever keepalive was told.
+            ("grpc.http2.ping_timeout_ms", self.silence_s * 1000),
+            # A call without media is alive as well, so pings need no data in between.
+            ("grpc.http2.max_pings_without_data", 0),
+        )
+
+    @property
+    def server(self) -> Options:
+        """For a server."""
+        return (*self._pings, *_sizes(receive=self.up_bytes, send=self.down_bytes), *_SERVER)
+
+    @property
+    def client(self) -> Options:
+        """For a channel."""
+        return (*self._pings, *_sizes(receive=self.down_bytes, send=self.up_bytes), *_CLIENT)
+
+
+# Up: one access unit of RTMP's largest message, or a batch; down: progress, or a sentence. A process whose interpreter
+# is busy answers pings all the same, for gRPC's threads do (docs/adr/0022): who is silent for 2 s is not there.
+MEDIA = Link(keepalive_s=1, silence_s=2, up_bytes=17 << 20, down_bytes=64 << 10)
+
+# Up: a hundred sessions to be renewed, each with a plan and with configurations of `MAX_CONFIG_BYTES`.
+QUESTIONS = Link(keepalive_s=1, silence_s=3, up_bytes=4 << 20, down_bytes=1 << 20)
+
+# Who only reports says something each second, and a ping of a thousand pods is a thousand wake-ups.
+REPORTS = replace(QUESTIONS, keepalive_s=10)
 
 # Only the receiver's options bound what is under way: without the probe its windows do not grow.
 _SERVER = (
-    *_COMMON,
     ("grpc.http2.bdp_probe", 0),
     ("grpc.http2.lookahead_bytes", LOOKAHEAD_BYTES),
     # A message in one frame, where its window lets it: a batch of media is above HTTP/2's 16 KiB.
@@ -56,7 +97,6 @@ _SERVER = (
 )
 
 _CLIENT = (
-    *_COMMON,
     # Repeating a call is the caller's decision: an Ingest call must not be replayed behind the edge's back.
     ("grpc.enable_retries", 0),
     # Pods reach each other directly, whatever proxy the environment names.
@@ -67,19 +107,17 @@ _CLIENT = (
 )
 
 
-def open_channel(
-    target: str, keepalive_s: int = KEEPALIVE_S, *, trust: Trust = LOCAL, server: Role = Role.CONTROL
-) -> Channel:
+def open_channel(target: str, link: Link = MEDIA, *, trust: Trust = LOCAL, server: Role = Role.CONTROL) -> Channel:
     """A channel to `target`, which is a `server`. It connects at the first call, and again when it must, with the
     certificate of now; `async with` closes it. Raises NoTrust.
     """
-    return trust.dial(target, server, (*_CLIENT, _keepalive(keepalive_s)))
+    return trust.dial(target, server, link.client)
 
 
-def make_server(keepalive_s: int = KEEPALIVE_S, *, trust: Trust = LOCAL) -> Server:
+def make_server(link: Link = MEDIA, *, trust: Trust = LOCAL) -> Server:
     """A server without services or address."""
     gates = () if trust.own is None else (Gate(trust.own),)
-    return grpc.aio.server(interceptors=gates, options=(*_SERVER, _keepalive(keepalive_s)))
+    return grpc.aio.server(interceptors=gates, options=link.server)
 
 
 def listen(server: Server, target: str, *, trust: Trust = LOCAL) -> str:
@@ -96,10 +134,6 @@ def listen(server: Server, target: str, *, trust: Trust = LOCAL) -> str:
     return target if target.startswith("unix:") else f"{target.rpartition(':')[0]}:{port}"
 
 
-def _keepalive(seconds: int) -> tuple[str, int]:
-    return "grpc.keepalive_time_ms", seconds * 1000
-
-
 async def serve(server: Server, grace_s: float = 1.0) -> None:
     """Run `server` until cancelled; then new calls are refused and those under way get `grace_s`."""
     await server.start()
@@ -107,3 +141,7 @@ async def serve(server: Server, grace_s: float = 1.0) -> None:
         await asyncio.get_running_loop().create_future()
     finally:
         await server.stop(grace_s)
+
+
+def _sizes(*, receive: int, send: int) -> Options:
+    return ("grpc.max_receive_message_length", receive), ("grpc.max_send_message_length", send)

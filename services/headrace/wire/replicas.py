@@ -19,7 +19,7 @@ from headrace.core.broadcast.refusals import Reason
 from headrace.runtime.aio.clock import monotonic_s
 from headrace.runtime.telemetry.logs import RateLimited, logger
 from headrace.wire import calls
-from headrace.wire.channel import KEEPALIVE_S, open_channel
+from headrace.wire.channel import QUESTIONS, Link, open_channel
 from headrace.wire.errors import BadTarget, CallLost, Unanswered
 from headrace.wire.identity import Role
 from headrace.wire.trust import LOCAL, Trust
@@ -47,12 +47,12 @@ class _Line:
 class Replica:
     """One replica at a gRPC target. `with replica:` while it may be asked something."""
 
-    def __init__(self, target: str, keepalive_s: int = KEEPALIVE_S, trust: Trust = LOCAL) -> None:
+    def __init__(self, target: str, link: Link = QUESTIONS, trust: Trust = LOCAL) -> None:
         self.target = target
         self.retired = False
         """Whether control's name does not lead here any more."""
         self.users = 0
-        self._keepalive_s = keepalive_s
+        self._link = link
         self._trust = trust
         self._lines: list[_Line] = []  # the last is for new calls, those before it for calls that began on them
 
@@ -63,7 +63,7 @@ class Replica:
         Raises NoTrust.
         """
         if not self._lines or self._lines[-1].generation != self._trust.generation:
-            channel = open_channel(self.target, self._keepalive_s, trust=self._trust, server=Role.CONTROL)
+            channel = open_channel(self.target, self._link, trust=self._trust, server=Role.CONTROL)
             self._lines.append(_Line(channel, self._trust.generation))
         line = self._lines[-1]
         line.users += 1
@@ -100,12 +100,12 @@ class Replicas:
     """Those that `targets` lead to: separated by commas, each `host:port` or `unix:/path`.
 
     A host that is a name may have several addresses: `run` follows it. `async with` closes the channels. One that
-    stands still is found within `keepalive_s` and a little. `trust` has what is shown to them.
+    stands still is found as soon as `link` says. `trust` has what is shown to them.
     """
 
-    def __init__(self, targets: str, keepalive_s: int = KEEPALIVE_S, trust: Trust = LOCAL) -> None:
+    def __init__(self, targets: str, link: Link = QUESTIONS, trust: Trust = LOCAL) -> None:
         """Raises BadTarget."""
-        self._keepalive_s = keepalive_s
+        self._link = link
         self._trust = trust
         self._order: list[Replica] = []  # the first is asked first
         self._retired: list[Replica] = []
@@ -205,7 +205,7 @@ class Replicas:
         for target in wanted:
             if target not in known:
                 # Anywhere, so that not all pods ask the same one.
-                self._order.insert(random.randint(0, len(self._order)), Replica(target, self._keepalive_s, self._trust))
+                self._order.insert(random.randint(0, len(self._order)), Replica(target, self._link, self._trust))
 
 
 def _parsed(target: str) -> str | tuple[str, int]:

@@ -9,7 +9,7 @@ from headrace.core.broadcast import Epoch, RunId
 from headrace.core.errors import HeadraceError
 from headrace.core.media import Frame, Kind
 from headrace.wire import media
-from headrace.wire.channel import KEEPALIVE_S, SILENCE_S, open_channel
+from headrace.wire.channel import MEDIA, open_channel
 from headrace.wire.errors import WireError
 from tests.integration.wire.conftest import Serving
 from tests.support.broadcasts import PLAN, SOURCE
@@ -98,7 +98,7 @@ async def test_a_receiver_that_reads_nothing_for_long_is_alive_and_gets_everythi
     async def handler(_: media.Open, stream: media.IngestStream) -> None:
         nonlocal arrived
         await stream.write(media.Accepted(0))
-        await asyncio.sleep(KEEPALIVE_S + SILENCE_S + 2)
+        await asyncio.sleep(MEDIA.keepalive_s + MEDIA.silence_s + 2)
         while (step := await stream.read()) is not None:
             if isinstance(step, media.Frames):
                 arrived += len(step.frames)
@@ -129,7 +129,7 @@ async def test_a_transcoder_that_falls_silent_is_found_out(serving: Serving, tmp
         call = media.IngestClient(channel).ingest()
         await opened(call)
         freezer.freeze()
-        async with asyncio.timeout(KEEPALIVE_S + SILENCE_S + 1):
+        async with asyncio.timeout(MEDIA.keepalive_s + MEDIA.silence_s + 1):
             with pytest.raises(media.IngestLost):
                 await call.read()
 
