@@ -19,6 +19,7 @@ from headrace.core.errors import HeadraceError
 from headrace.runtime.telemetry.logs import RateLimited, logger
 from headrace.wire.context import carried, hear
 from headrace.wire.errors import CallLost, Unanswered
+from headrace.wire.measuring import MadeCall
 
 CODE_KEY = "headrace-code"
 
@@ -92,7 +93,8 @@ async def unary_call(channel: Channel, full: str, request: bytes, deadline_s: fl
     """
     call: UnaryUnaryMultiCallable[bytes, bytes] = channel.unary_unary(full)
     try:
-        return await call(request, timeout=deadline_s, metadata=carried())
+        with MadeCall(full):
+            return await call(request, timeout=deadline_s, metadata=carried())
     except AioRpcError as error:
         raise lost(error) from error
 

@@ -15,6 +15,7 @@ from grpc.aio import Channel, Server
 from headrace.wire.errors import CannotListen
 from headrace.wire.gate import Gate
 from headrace.wire.identity import Role
+from headrace.wire.measuring import Measured
 from headrace.wire.trust import LOCAL, Trust
 
 __all__ = [
@@ -117,7 +118,7 @@ def open_channel(target: str, link: Link = MEDIA, *, trust: Trust = LOCAL, serve
 def make_server(link: Link = MEDIA, *, trust: Trust = LOCAL) -> Server:
     """A server without services or address."""
     gates = () if trust.own is None else (Gate(trust.own),)
-    return grpc.aio.server(interceptors=gates, options=link.server)
+    return grpc.aio.server(interceptors=(Measured(), *gates), options=link.server)
 
 
 def listen(server: Server, target: str, *, trust: Trust = LOCAL) -> str:

@@ -1,6 +1,6 @@
 """What edges and transcoders say to control: sessions and the fleet's reports.
 
-Law: every call of Sessions has a deadline and may be made twice, and all that can go wrong with one is `Refused`:
+Law: every call of Sessions has a deadline and may be made twice, a call of Fleet one for each of its steps; and all that can go wrong with one is `Refused`:
 control's own words where it gave them, else `unavailable`. Neighbours: control's gRPC skin implements SessionsHandler
 and FleetHandler, the edge holds SessionsClient, `reporting` FleetClient; `control_messages` has what they say.
 """
@@ -38,6 +38,7 @@ from headrace.wire.control_messages import (
 )
 from headrace.wire.errors import CallLost, WireError
 from headrace.wire.identity import Role
+from headrace.wire.measuring import MadeCall
 from headrace.wire.replicas import Replicas
 from headrace.wire.types import parse, require, source_from_wire, source_to_wire
 from headrace.wire.v1 import control_pb2 as pb
@@ -66,6 +67,7 @@ ALLOCATE_DEADLINE_S = 10.0
 RENEW_DEADLINE_S = 4.0  # less than a third of a lease: the next one asks again
 RELEASE_DEADLINE_S = 5.0
 REPORT_DEADLINE_S = 3.0  # for one report to go out: after as many, a pod counts as silent
+REPORT_WITHIN_S = 10.0  # between two of them: the call of a pod that stands still, and yet answers pings, is let go
 
 _REASON_CODES = frozenset(reason.value for reason in Reason)
 
@@ -156,11 +158,12 @@ class FleetClient:
         method: StreamUnaryMultiCallable[bytes, bytes] = self._channel.stream_unary(_REPORT)
         call = method()
         try:
-            async for report in reports:
-                async with asyncio.timeout(REPORT_DEADLINE_S):
-                    await call.write(report_to_bytes(report))
-            await call.done_writing()
-            await call
+            with MadeCall(_REPORT):
+                async for report in reports:
+                    async with asyncio.timeout(REPORT_DEADLINE_S):
+                        await call.write(report_to_bytes(report))
+                await call.done_writing()
+                await call
         except AioRpcError as error:
             raise calls.lost(error) from error
         except asyncio.InvalidStateError as error:

@@ -1,19 +1,22 @@
 """The Ingest stream: a publisher's media on its way from edge to transcoder, and the log's progress back.
 
 Law: `Open` comes first and only once, `Hold` or `End` comes last; what breaks that order is a WireError to its sender.
-A write waits for the receiver to read: nothing queues here. Neighbours: the edge's forwarder holds an IngestCall, the
+A write waits for the receiver to read: nothing queues here. A call lives for hours, so each of its steps has a deadline:
+`OPEN_WITHIN_S`, `ANSWER_S`, `MEDIA_WITHIN_S`, and that of `Link`s for who is not there any more. Neighbours: the edge's forwarder holds an IngestCall, the
 transcoder's server an IngestStream; `steps` has the messages.
 """
 
 import asyncio
 from collections.abc import Awaitable, Callable
 
+from grpc import StatusCode
 from grpc.aio import AioRpcError, Channel, Server, StreamStreamMultiCallable, UsageError
 
 from headrace.core.broadcast import Hold
 from headrace.wire import calls
 from headrace.wire.context import carried
 from headrace.wire.errors import CallLost, WireError
+from headrace.wire.measuring import MadeCall
 from headrace.wire.steps import (
     Accepted,
     Down,
@@ -51,6 +54,8 @@ __all__ = [
 ]
 
 OPEN_WITHIN_S = 5.0  # a caller that opens a call has its `Open` at hand
+ANSWER_S = 20.0  # a transcoder's word after `Open`: it takes the run over, and starts a worker first
+MEDIA_WITHIN_S = 30.0  # an edge gives a publisher up that sends no media for 10 s
 
 _INGEST = calls.path(pb.DESCRIPTOR, "Ingest", "Ingest")
 
@@ -69,7 +74,20 @@ class IngestCall:
 
     def __init__(self, channel: Channel) -> None:
         method: StreamStreamMultiCallable[bytes, bytes] = channel.stream_stream(_INGEST)
+        self._measured = MadeCall(_INGEST)
         self._call = method(metadata=carried())
+
+    async def open(self, opened: Open) -> Accepted | IngestRefused:
+        """Send `opened`, and wait for the transcoder's word. Raises IngestLost, WireError."""
+        try:
+            async with asyncio.timeout(ANSWER_S):
+                await self.write(opened)
+                answer = await self.read()
+        except TimeoutError:
+            raise IngestLost("the transcoder did not answer") from None
+        if not isinstance(answer, Accepted | IngestRefused):
+            raise IngestLost("the transcoder did not accept the run")
+        return answer
 
     async def write(self, step: Up) -> None:
         """Send; waits while the transcoder does not read. Raises IngestLost."""
@@ -88,14 +106,19 @@ class IngestCall:
             data = await self._call.read()
         except (AioRpcError, asyncio.CancelledError) as error:
             raise self._lost(error) from error
-        return down_from_bytes(data) if isinstance(data, bytes) else None
+        if isinstance(data, bytes):
+            return down_from_bytes(data)
+        self._measured.ended(StatusCode.OK)
+        return None
 
     def cancel(self) -> None:
         """Give the call up; it does nothing where the call is over."""
         self._call.cancel()
+        self._measured.ended(StatusCode.CANCELLED)
 
     def _lost(self, error: BaseException) -> BaseException:
         if isinstance(error, AioRpcError):
+            self._measured.ended(error.code())
             why = calls.lost(error)
             return IngestLost(str(why), code=None if why.code == CallLost.code else why.code)
         task = asyncio.current_task()
@@ -111,7 +134,7 @@ class IngestClient:
         self._channel = channel
 
     def ingest(self) -> IngestCall:
-        """A new call: write `Open`, then read `Accepted` or `IngestRefused`. There is no deadline but the caller's."""
+        """A new call: `open` it first. How long a transcoder may make no progress is for its caller to say."""
         return IngestCall(self._channel)
 
 
@@ -125,9 +148,10 @@ class IngestStream:
     async def read(self) -> Frames | Hold | End | None:
         """The next message; None after `Hold` or `End`. Not reading stops the edge.
 
-        Raises IngestLost where the edge went without either, WireError (which, let through, tells the edge).
+        Raises IngestLost where the edge went without either or says nothing, WireError (which, let through, tells the
+        edge).
         """
-        step = await self.read_any()
+        step = await self.read_any(MEDIA_WITHIN_S)
         if isinstance(step, Open):
             raise WireError("Open: only the first message may be one")
         if step is None and not self._finished:
@@ -137,9 +161,13 @@ class IngestStream:
         self._finished = self._finished or isinstance(step, Hold | End)
         return step
 
-    async def read_any(self) -> Up | None:
-        """The next message whatever it is, None at the end."""
-        data = await self._context.read()
+    async def read_any(self, within_s: float) -> Up | None:
+        """The next message whatever it is, None at the end. Raises IngestLost where none comes within `within_s`."""
+        try:
+            async with asyncio.timeout(within_s):
+                data = await self._context.read()
+        except TimeoutError:
+            raise IngestLost(f"the edge said nothing for {within_s:g} s") from None
         return up_from_bytes(data) if isinstance(data, bytes) else None
 
     async def write(self, step: Down) -> None:
@@ -161,8 +189,7 @@ def add_ingest(server: Server, handler: IngestHandler) -> None:
 
     async def handle(context: calls.Context) -> None:
         stream = IngestStream(context)
-        async with asyncio.timeout(OPEN_WITHIN_S):
-            opened = await stream.read_any()
+        opened = await stream.read_any(OPEN_WITHIN_S)
         if not isinstance(opened, Open):
             raise WireError("Open: the first message must be one")
         await handler(opened, stream)

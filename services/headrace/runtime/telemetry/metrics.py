@@ -34,7 +34,8 @@ def unit_of(name: str) -> str:
 class _Declared(MetricWrapperBase):
     """A metric whose labels have closed lists of values.
 
-    One that has a single label shows all of its values from the start, so that the first increase of each is seen.
+    One that has a single label shows all of its values from the start, so that the first increase of each is seen; but
+    not a histogram, each of whose values is a dozen series.
     """
 
     def __init__(
@@ -54,7 +55,7 @@ class _Declared(MetricWrapperBase):
             return
         if "registry" not in given:
             DECLARED.append(self)
-        if len(self.lists) == 1:
+        if len(self.lists) == 1 and self.kind != "histogram":
             for value in next(iter(self.lists.values())):
                 self.labels(value)
 
