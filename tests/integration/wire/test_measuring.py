@@ -158,8 +158,8 @@ async def test_a_method_that_a_caller_made_up_is_other(serving: Serving) -> None
     watched = Watched("other")
     async with serving(answering(lambda request: request)) as channel:
         for full in ("/a.peers.Word/Secret", "/headrace.wire.v1.Sessions/Nonsense"):
+            method: grpc.aio.UnaryUnaryMultiCallable[bytes, bytes] = channel.unary_unary(full)
             with pytest.raises(grpc.aio.AioRpcError):
-                method: grpc.aio.UnaryUnaryMultiCallable[bytes, bytes] = channel.unary_unary(full)
                 await method(b"")
     assert watched.ended() == {"served UNIMPLEMENTED": 2}
 
