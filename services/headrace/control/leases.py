@@ -15,11 +15,11 @@ from headrace.control.fleet import Fleet
 from headrace.control.model import Active, Gone, LiveRun, SessionState
 from headrace.core.broadcast import RunId
 from headrace.runtime.aio.clock import unix_ms
-from headrace.runtime.telemetry.logs import logger
+from headrace.runtime.telemetry.logs import FOR_EACH, RateLimited, logger
 
 OBJECT_S = 3.0  # how long a mark stands before it counts: three sweeps of everybody else
 
-_log = logger(__name__)
+_vanished = RateLimited(logger(__name__), "a session is lost: nobody has heard of it", at_most=FOR_EACH)
 
 
 class Leases:
@@ -92,7 +92,7 @@ class Leases:
                 await tx.holds.release_reserved(one)
         if lost:
             metrics.SESSIONS_VANISHED.inc()
-            _log.warning("a session is lost: nobody has heard of it", extra={"run": run})
+            _vanished({"run": run})
 
     def _heard_s(self, session_id: str, run: RunId) -> float | None:
         """When its edge or its transcoder was heard last."""

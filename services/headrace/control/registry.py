@@ -4,6 +4,7 @@ Law: a clear key is an answer's, never a row's (`keys` says how a repeated reque
 `http.streams` is the skin, `db.streams` the rows, `endings` ends a deleted stream's run.
 """
 
+import logging
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 
@@ -15,11 +16,15 @@ from headrace.core.broadcast import Profile, StreamId, StreamKey
 from headrace.core.errors import HeadraceError
 from headrace.livelog.base import LogError
 from headrace.runtime.aio.clock import unix_ms
-from headrace.runtime.telemetry.logs import logger
+from headrace.runtime.telemetry.logs import FOR_EACH, RateLimited, logger
 
 REPLAY_MS = 24 * 3600 * 1000
 
 _log = logger(__name__)
+_created = RateLimited(_log, "stream created", at_most=FOR_EACH)
+_reset = RateLimited(_log, "stream key reset", at_most=FOR_EACH)
+_deleted = RateLimited(_log, "stream deleted", at_most=FOR_EACH)
+_unended = RateLimited(_log, "a run could not be ended, another try follows")
 
 Make = Callable[[Transaction, StreamKey], Awaitable[Stream]]
 
@@ -55,7 +60,7 @@ class Registry:
             return stream
 
         stream, key = await self._once(idempotency_key, digest_of("create", name, profile_given), make)
-        _log.info("stream created", extra={"stream": stream.id})
+        _created({"stream": stream.id}, level=logging.INFO)
         return stream, key
 
     async def reset_key(self, stream_id: StreamId, idempotency_key: str | None) -> tuple[Stream, StreamKey]:
@@ -67,7 +72,7 @@ class Registry:
             return await _existing(tx, stream_id)
 
         stream, key = await self._once(idempotency_key, digest_of("reset_key", stream_id), make)
-        _log.info("stream key reset", extra={"stream": stream_id})
+        _reset({"stream": stream_id}, level=logging.INFO)
         return stream, key
 
     async def get(self, stream_id: StreamId) -> Stream:
@@ -86,12 +91,12 @@ class Registry:
         async with self._database.write() as tx:
             stream = await _existing(tx, stream_id)
             await tx.streams.delete(stream_id, unix_ms())
-        _log.info("stream deleted", extra={"stream": stream_id})
+        _deleted({"stream": stream_id}, level=logging.INFO)
         if stream.live is not None:
             try:
                 await self._endings.end(stream.live.id)
-            except LogError:
-                _log.exception("a run could not be ended, another try follows", extra={"run": stream.live.id})
+            except LogError as error:
+                _unended({"run": stream.live.id}, error=error)
 
     async def _once(self, idempotency_key: str | None, request: str, make: Make) -> tuple[Stream, StreamKey]:
         """Run `make` once for an Idempotency-Key; a repetition within 24 hours gets the first answer."""

@@ -6,6 +6,7 @@ does. Nothing is refused in doubt: then the whole answer is that nobody knows.
 Neighbours: `db.restoring` has the rows, `leases` says who is really there, `sessions` asks.
 """
 
+import logging
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -18,7 +19,7 @@ from headrace.control.model import Gone, LiveRun, RunState, Session, SessionStat
 from headrace.core.broadcast import Refused, SignedLease
 from headrace.core.broadcast.refusals import Reason
 from headrace.runtime.aio.clock import unix_ms
-from headrace.runtime.telemetry.logs import logger
+from headrace.runtime.telemetry.logs import FOR_EACH, RateLimited, logger
 from headrace.wire.control import HeldSession, Verdict
 from headrace.wire.lease import LeaseSigner
 from headrace.wire.types import plan_to_bytes, source_to_bytes
@@ -26,6 +27,9 @@ from headrace.wire.types import plan_to_bytes, source_to_bytes
 MAX_STRANGERS = 10_000  # sessions of unknown streams that were told of once
 
 _log = logger(__name__)
+_back = RateLimited(_log, "a session that was lost is back", at_most=FOR_EACH)
+_unknown = RateLimited(_log, "a session goes on whose stream nobody knows", at_most=FOR_EACH)
+_restored = RateLimited(_log, "a session is taken back that the database had forgotten", at_most=FOR_EACH)
 
 
 class Renewals:
@@ -74,7 +78,7 @@ class Renewals:
             async with self._database.write() as tx:
                 revived = await tx.runs.revive(run)
             if revived:
-                _log.info("a session that was lost is back", extra={"run": run.id})
+                _back({"run": run.id}, level=logging.INFO)
                 return Verdict(session.id, held=True)
         return _over(session)
 
@@ -87,7 +91,7 @@ class Renewals:
         if stream is None:
             if len(self._strangers) < MAX_STRANGERS:
                 self._strangers.add(one.session_id)
-            _log.warning("a session goes on whose stream nobody knows", extra={"stream": one.stream, "run": one.run})
+            _unknown({"stream": one.stream, "run": one.run})
             return Verdict(one.session_id, held=True)
         if state in (RunState.ABANDONED, RunState.ENDED):
             return _lost(one.session_id, Reason.UNAVAILABLE, "The broadcast was ended: please publish again.")
@@ -100,7 +104,7 @@ class Renewals:
             async with self._database.read() as tx:
                 again = await tx.runs.of_sessions([one.session_id], ended=True)
             return await self._of(again[0]) if again else _taken(one.session_id)
-        _log.warning("a session is taken back that the database had forgotten", extra={"run": one.run})
+        _restored({"run": one.run})
         return Verdict(one.session_id, held=True)
 
     async def _gives_way(self, live: LiveRun, one: HeldSession) -> bool:

@@ -5,6 +5,7 @@ that every replica hears, or in the question. A refusal is `Refused` with a sent
 Neighbours: `service` serves it; `opening`, `allocating` and `renewals` answer, `endings` ends runs.
 """
 
+import logging
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -27,7 +28,7 @@ from headrace.core.broadcast.refusals import Reason
 from headrace.livelog.base import Entries, LogError
 from headrace.runtime.aio.clock import unix_ms
 from headrace.runtime.aio.tasks import task_group
-from headrace.runtime.telemetry.logs import RateLimited, learn, logger
+from headrace.runtime.telemetry.logs import FOR_EACH, RateLimited, learn, logger
 from headrace.runtime.telemetry.traces import Span, Tracer
 from headrace.wire.control import Allocated, HeldSession, OpenedSession, ReleaseReason, Verdict
 from headrace.wire.lease import LeaseSigner
@@ -35,6 +36,9 @@ from headrace.wire.lease import LeaseSigner
 APP = "live"
 
 _log = logger(__name__)
+_opened = RateLimited(_log, "session opened", at_most=FOR_EACH)
+_released = RateLimited(_log, "session released", at_most=FOR_EACH)
+_unended = RateLimited(_log, "a run could not be ended, another try follows")
 _tracer = Tracer("control")
 _refused = RateLimited(_log, "publish refused")
 
@@ -88,7 +92,7 @@ class Sessions:
         learn(stream=accepted.stream, run=accepted.run, session=accepted.session)
         metrics.SESSIONS_OPENED.inc()
         self._fleet.hear_session(session_id)
-        _log.info("session opened", extra={"stream": accepted.stream, "run": accepted.run, "peer": peer})
+        _opened({"peer": peer}, level=logging.INFO)
         if self._signer is None:
             return accepted
         return replace(accepted, lease=self._signer.sign(accepted.run, accepted.session, accepted.session_id))
@@ -128,10 +132,10 @@ class Sessions:
             run = await tx.ends.leave(session_id, state, unix_ms(), Gone(reason.value))
         if run is None:
             return
-        _log.info("session released", extra={"run": run, "reason": reason.value, "flushed": flushed})
+        _released({"run": run, "reason": reason.value, "flushed": flushed}, level=logging.INFO)
         if state in (SessionState.ENDED, SessionState.FAILED):
             self._fleet.unhear_session(session_id)
             try:
                 await self._endings.end(run)
-            except LogError:
-                _log.exception("a run could not be ended, another try follows", extra={"run": run})
+            except LogError as error:
+                _unended({"run": run}, error=error)

@@ -12,14 +12,14 @@ from dataclasses import replace
 from headrace.core.broadcast import LeaseToken, Refused, SignedLease, Source, StreamKey
 from headrace.edge.forwarder import Outranked
 from headrace.edge.statuses import refusal_of
-from headrace.runtime.telemetry.logs import logger
+from headrace.runtime.telemetry.logs import RateLimited, logger
 from headrace.wire.control import Allocated, HeldSession, OpenedSession, ReleaseReason, SessionsClient, Verdict
 
 RELEASE_AGAIN_S = (0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 30.0)  # then control's own sweep has found out
 LAST_WORD_S = 1.5  # of a process that stops
 ASK_AGAIN_S = (1.0, 2.0)  # where control has no word on a session that is outranked, or not trusted
 
-_log = logger(__name__)
+_untold = RateLimited(logger(__name__), "control was not told of an end")
 
 
 class Lent:
@@ -134,6 +134,6 @@ class Lent:
             await self._control.release(self.id, reason, flushed=flushed)
         except Refused as refusal:
             run = self._opened.run if self._opened is not None else ""
-            _log.warning("control was not told of an end", extra={"run": run, "why": refusal.description})
+            _untold({"run": run, "why": refusal.description})
             return False
         return True

@@ -8,6 +8,7 @@ Neighbours: `paths`, `blocking` (what is asked), `showing` (what is here), `answ
 """
 
 import asyncio
+import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import lru_cache, partial
@@ -38,7 +39,7 @@ from headrace.origin.showing import Failure
 from headrace.runtime.aio.clock import monotonic_s, unix_ms
 from headrace.runtime.direct import Answer, Direct
 from headrace.runtime.probes import PROBE_PATHS, Probes, Receive, Scope, Send
-from headrace.runtime.telemetry.logs import logger
+from headrace.runtime.telemetry.logs import RateLimited, logger
 from headrace.runtime.telemetry.metrics import Counter
 
 NEWCOMER_WAIT_S = 6.0  # for a run whose plan is not known yet
@@ -51,7 +52,7 @@ _MATTERING = frozenset((b"accept-encoding", b"if-none-match", b"if-range", b"ran
 
 Asked = tuple[Path, str, Headers, bytes]  # what is wanted, the method, the headers that matter, the query
 
-_log = logger(__name__)
+_failing = RateLimited(logger(__name__), "a request failed")
 
 
 class OriginApp:
@@ -266,7 +267,7 @@ def _failed(error: Exception, path: Path | None) -> Answer:
             return answers.unavailable(str(error))
         case LogError():
             return answers.unavailable("the live log does not answer")
-    _log.error("a request failed", exc_info=error, extra={"kind": path.kind if path else "other"})
+    _failing({"kind": path.kind if path else "other"}, error=error, level=logging.ERROR)
     return answers.error(500, "the origin failed")
 
 

@@ -6,6 +6,7 @@ Neighbours: `grpc_server` asks it for a `Work`, `capacity` says what there is ro
 """
 
 import asyncio
+import logging
 import secrets
 from collections.abc import Sequence
 from contextlib import suppress
@@ -17,7 +18,7 @@ from headrace.livelog.base import LiveLog
 from headrace.runtime.aio.tasks import spawn_isolated
 from headrace.runtime.telemetry import traces
 from headrace.runtime.telemetry.context import known
-from headrace.runtime.telemetry.logs import logger
+from headrace.runtime.telemetry.logs import FOR_EACH, RateLimited, logger
 from headrace.runtime.telemetry.traces import Span
 from headrace.transcoder import metrics
 from headrace.transcoder.capacity import Capacity, cost
@@ -34,6 +35,8 @@ from headrace.wire.media import Open
 LAST_WORDS_S = 1.0  # for the log, after the last worker has gone
 
 _log = logger(__name__)
+_taken = RateLimited(_log, "run taken", at_most=FOR_EACH)
+_left = RateLimited(_log, "run left", at_most=FOR_EACH)
 
 
 class Supervisor:
@@ -108,7 +111,7 @@ class Supervisor:
             self._works.discard(work)
             if not self._works:
                 self._idle.set()
-            _log.info("run left", extra={"run": work.name})
+            _left({"run": work.name}, level=logging.INFO)
 
     async def _start(self, opened: Open) -> Work:
         claim = Claim(opened.epoch, opened.session_id, writer=secrets.token_hex(8))
@@ -127,7 +130,7 @@ class Supervisor:
         except BaseException:
             await process.end(0)
             raise
-        _log.info("run taken", extra={"run": opened.run, "epoch": tuple(opened.epoch), "worker": process.pid})
+        _taken({"run": opened.run, "worker": process.pid}, level=logging.INFO)
         return Work(opened.run, opened.plan, opened.anchor_ms, writer, process, self._settings, opened.starts_at)
 
     async def _take_worker(self, run: RunId) -> WorkerProcess:

@@ -19,7 +19,7 @@ from headrace.livelog.base import Append, LogError
 from headrace.runtime.aio.channel import Channel, ChannelClosed
 from headrace.runtime.aio.clock import monotonic_s, unix_ms
 from headrace.runtime.telemetry import traces
-from headrace.runtime.telemetry.logs import logger
+from headrace.runtime.telemetry.logs import FOR_EACH, RateLimited, logger
 from headrace.runtime.telemetry.traces import Span
 from headrace.transcoder import metrics
 from headrace.transcoder.pipe import Counted, Done, Failed, Flush, Made, PipeBroken, Ready
@@ -30,7 +30,7 @@ from headrace.transcoder.writer import BATCH_BYTES, Progress, Writer
 STOP_NOTICE_S = 0.1  # after how long a flush under way hears that it has less time now
 _ENTRY_BYTES = 512  # what an entry counts for beside its bytes
 
-_log = logger(__name__)
+_lost = RateLimited(logger(__name__), "worker lost", at_most=FOR_EACH)
 _PARTS, _GAPS = metrics.PARTS.labels("media"), metrics.PARTS.labels("gap")
 _FRAMES = {kind: metrics.FRAMES.labels(kind.name.lower()) for kind in Kind}
 
@@ -191,7 +191,7 @@ class Work:
                 flushing.cancel()
                 how = await self._process.end()
         if self._failure is not None:
-            _log.warning("worker lost", extra={"run": self.name, "why": str(self._failure), "ended": how})
+            _lost({"run": self.name, "why": str(self._failure), "ended": how})
 
     async def _collect(self) -> None:
         """From the pipe to the channel, until Done."""

@@ -17,7 +17,7 @@ from pydantic import SecretStr
 from headrace.control.settings import ControlSettings
 from headrace.runtime.aio.tasks import spawn_isolated
 from headrace.runtime.config import BadSetting
-from headrace.runtime.telemetry.logs import RateLimited, about, configure, learn
+from headrace.runtime.telemetry.logs import STRANGERS, RateLimited, about, configure, learn
 from headrace.runtime.telemetry.redaction import STRUCK, redact
 from headrace.runtime.telemetry.settings import LogFormatSettings
 
@@ -260,8 +260,8 @@ class Unprintable:
 
 def test_a_record_that_cannot_be_written_is_still_a_line(text: Said) -> None:
     (handler,) = (one for one in logging.getLogger().handlers if type(one).__module__.startswith("headrace"))
-    handler.handle(logging.makeLogRecord({"msg": "%d", "args": ("no number",)}))
-    handler.handle(logging.makeLogRecord({"msg": "value", "value": Unprintable()}))
+    handler.handle(logging.makeLogRecord({"name": "headrace", "msg": "%d", "args": ("no number",)}))
+    handler.handle(logging.makeLogRecord({"name": "headrace", "msg": "value", "value": Unprintable()}))
     first, second = text().splitlines()
     assert first.endswith("a line that cannot be written (TypeError): %d")
     assert second.endswith('value="a value that cannot be written (RuntimeError)"')
@@ -288,3 +288,42 @@ def test_a_peer_cannot_fill_the_log_with_exceptions_either(text: Said) -> None:
         failed({"peer": "x"}, error=broken("no"))
     said = text()
     assert said.count("a connection failed") == said.count("ValueError: no") == 1
+
+
+def test_up_to_a_bound_each_of_many_is_said(text: Said) -> None:
+    opened = RateLimited(log, "session opened", period_s=3600, at_most=3)
+    for run in range(10):
+        opened({"run": run}, level=logging.INFO)
+    assert [line.partition(" headrace.test ")[2] for line in text().splitlines()] == [
+        "session opened run=0",
+        "session opened run=1",
+        "session opened run=2",
+    ]
+
+
+def test_what_was_not_said_is_counted_in_the_next_line(text: Said, monkeypatch: pytest.MonkeyPatch) -> None:
+    now_s = 0.0
+    monkeypatch.setattr("headrace.runtime.telemetry.logs.monotonic_s", lambda: now_s)
+    garbage = RateLimited(log, "garbage")
+    for at_s in (0.0, 0.1, 0.9, 1.0, 2.5):
+        now_s = at_s
+        garbage()
+    assert [line.partition(" headrace.test ")[2] for line in text().splitlines()] == [
+        "garbage",
+        "garbage times=3",
+        "garbage",
+    ]
+
+
+def test_what_peers_make_other_packages_say_is_bounded(text: Said) -> None:
+    for _ in range(1000):
+        logging.getLogger("asyncio").warning("socket.send() raised exception.")
+        logging.getLogger("somebody.else").error("what a peer did")
+    assert 0 < len(text().splitlines()) <= 2 * STRANGERS
+
+
+def test_what_is_not_shown_takes_no_room_from_what_is(text: Said) -> None:
+    closed = RateLimited(log, "connection closed", period_s=3600)
+    closed({"reason": "probe"}, level=logging.DEBUG)
+    closed({"reason": "media_idle"}, level=logging.INFO)
+    assert text().endswith(" connection closed reason=media_idle\n")

@@ -9,7 +9,7 @@ from headrace.core.broadcast import RunId
 from headrace.livelog import metrics
 from headrace.livelog.redis.connection import Link
 from headrace.runtime.aio.clock import monotonic_s
-from headrace.runtime.telemetry.logs import logger
+from headrace.runtime.telemetry.logs import FOR_EACH, RateLimited, logger
 
 WAIT_MS = 3000
 UNDURABLE_WAIT_MS = 1
@@ -18,6 +18,8 @@ PROBE_EVERY_S = 1.0
 REPLY_S = 1.0  # beyond the wait itself
 
 _log = logger(__name__)
+_undurable = RateLimited(_log, "the run is undurable: a failover now may lose what is published", at_most=FOR_EACH)
+_durable = RateLimited(_log, "the run is durable again", at_most=FOR_EACH)
 
 
 class Waiting:
@@ -61,6 +63,6 @@ class Waiting:
         metrics.UNDURABLE_RUNS.inc(1 if undurable else -1)
         extra = {"run": self._run, "replicas": self._r, "acknowledged": acknowledged}
         if undurable:
-            _log.warning("the run is undurable: a failover now may lose what is published", extra=extra)
+            _undurable(extra)
         else:
-            _log.warning("the run is durable again", extra=extra)
+            _durable(extra)

@@ -5,13 +5,14 @@ it always says what failed.
 """
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from typing import Any
 
-from headrace.runtime.telemetry.logs import logger
+from headrace.runtime.telemetry.logs import FOR_EACH, RateLimited, logger
 
-_log = logger(__name__)
+_failed = RateLimited(logger(__name__), "task failed", at_most=FOR_EACH)
 
 
 @asynccontextmanager
@@ -50,7 +51,7 @@ def spawn_isolated(
         try:
             await work
         except Exception as error:
-            _log.exception("task failed", extra={"task": name})
+            _failed({"task": name}, error=error, level=logging.ERROR)
             if on_failure is not None:
                 on_failure(error)
 

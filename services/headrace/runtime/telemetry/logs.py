@@ -17,13 +17,52 @@ from headrace.runtime.telemetry.context import about, learn
 from headrace.runtime.telemetry.lines import JsonLines, TextLines
 from headrace.runtime.telemetry.settings import LogFormatSettings
 
-__all__ = ["RateLimited", "about", "configure", "learn", "logger"]
+__all__ = ["FOR_EACH", "RateLimited", "about", "configure", "learn", "logger"]
+
+FOR_EACH = 50
+"""Lines a second about what encoders and clients with a good key do: one for each of theirs, in all but a flood."""
+
+STRANGERS = 10
+"""Lines a second of all other packages' loggers together: what peers can make them say is nowhere written."""
+
+
+class Allowance:
+    """At most `at_most` lines in each period of `period_s`."""
+
+    def __init__(self, at_most: int, period_s: float = 1.0) -> None:
+        self._at_most = at_most
+        self._period_s = period_s
+        self._ends_s = float("-inf")
+        self._said = 0
+        self._count = 0
+
+    def take(self) -> int:
+        """How many a line stands for, itself and those before it that had no room; 0: it has none either."""
+        self._count += 1
+        now_s = monotonic_s()
+        if now_s >= self._ends_s:
+            self._ends_s = now_s + self._period_s
+            self._said = 0
+        if self._said >= self._at_most:
+            return 0
+        self._said += 1
+        count, self._count = self._count, 0
+        return count
+
+
+_strangers = Allowance(STRANGERS)
 
 
 class _Handler(logging.Handler):
     """Writes to whatever standard error is at the moment."""
 
     def emit(self, record: logging.LogRecord) -> None:
+        if not record.name.startswith("headrace"):
+            times = _strangers.take()
+            if not times:
+                return
+            if times > 1:
+                record.times = times
         # Where standard error is gone or full there is nobody to be told.
         with suppress(OSError, ValueError):
             sys.stderr.write(self.format(record) + "\n")
@@ -53,14 +92,12 @@ def logger(name: str) -> logging.Logger:
 
 
 class RateLimited:
-    """Says something at most once a second, and then how often it happened meanwhile."""
+    """Says something at most `at_most` times in a period, and then how often it happened meanwhile."""
 
-    def __init__(self, log: logging.Logger, message: str, period_s: float = 1.0) -> None:
+    def __init__(self, log: logging.Logger, message: str, period_s: float = 1.0, at_most: int = 1) -> None:
         self._log = log
         self._message = message
-        self._period_s = period_s
-        self._quiet_until = float("-inf")
-        self._count = 0
+        self._allowance = Allowance(at_most, period_s)
 
     def __call__(
         self,
@@ -69,14 +106,13 @@ class RateLimited:
         level: int = logging.WARNING,
         error: BaseException | None = None,
     ) -> None:
-        """Count one; log with `extra`, `error` and the count if the last line is older than the period."""
-        self._count += 1
-        now = monotonic_s()
-        if now < self._quiet_until:
-            return
-        self._log.log(level, self._message, exc_info=error, extra={**(extra or {}), "times": self._count})
-        self._quiet_until = now + self._period_s
-        self._count = 0
+        """Count one; log it with `extra`, `error` and `times`, if more than one is meant, where there is room.
+
+        What the level leaves out takes no room from what is worse.
+        """
+        if self._log.isEnabledFor(level) and (times := self._allowance.take()):
+            more = {"times": times} if times > 1 else {}
+            self._log.log(level, self._message, exc_info=error, extra={**(extra or {}), **more})
 
 
 def _uncaught(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
