@@ -4,7 +4,19 @@ Law: as in `runtime.telemetry.metrics`.
 """
 
 from headrace.core.broadcast.refusals import Reason
-from headrace.runtime.telemetry.metrics import Counter, Gauge
+from headrace.runtime.telemetry.metrics import OTHER, Counter, Gauge, Histogram
+
+# What the API and the console have; files of the console are all `/console`.
+ROUTES = (
+    *("/v1/streams", "/v1/streams/{stream_id}", "/v1/streams/{stream_id}/key", "/v1/pods"),
+    *("/", "/docs", "/errors", "/console/login", "/console/logout", "/console", "/openapi.json"),
+    *("/livez", "/readyz", "/metrics", OTHER),
+)
+METHODS = ("GET", "HEAD", "POST", "DELETE", OTHER)
+STATUSES = (
+    *("200", "201", "204", "206", "303", "304", "307"),
+    *("400", "401", "403", "404", "405", "409", "413", "416", "422", "429", "500", "503", OTHER),
+)
 
 SESSIONS_OPENED = Counter("headrace_control_opened_sessions_total", "Publishes that were accepted.")
 SESSIONS_REFUSED = Counter(
@@ -18,3 +30,14 @@ END_FAILURES = Counter("headrace_control_end_failures_total", "Tries to end a ru
 STREAMS = Gauge("headrace_control_streams", "Streams that exist.")
 RUNS_LIVE = Gauge("headrace_control_live_runs", "Runs without an end.")
 TRANSCODERS = Gauge("headrace_control_transcoders", "Transcoders that report.")
+REQUESTS = Counter(
+    "headrace_control_requests_total",
+    "HTTP requests answered, by the route's template.",
+    {"route": ROUTES, "method": METHODS, "status": STATUSES},
+)
+REQUEST_S = Histogram(
+    "headrace_control_request_seconds",
+    "How long HTTP requests took, to the last byte of their answers.",
+    {"route": ROUTES},
+    buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10),
+)

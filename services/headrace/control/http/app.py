@@ -15,6 +15,7 @@ from starlette.routing import Mount, Route
 from headrace.control.auth import Auth
 from headrace.control.fleet import Fleet
 from headrace.control.http import problems
+from headrace.control.http.measuring import Measured
 from headrace.control.http.pages import CONSOLE, pages_router
 from headrace.control.http.pods import pods_router
 from headrace.control.http.security import Guard
@@ -59,6 +60,7 @@ def create_app(
     app.router.routes.append(Mount("/console", StaticFiles(directory=CONSOLE)))
     app.add_middleware(BodyLimit)
     app.add_middleware(SafeHeaders)
+    app.add_middleware(Measured)
     app.openapi = _describe(app)  # type: ignore[method-assign]  # FastAPI's documented way to extend the description
     return app
 
