@@ -24,7 +24,7 @@ from headrace.runtime.aio.clock import monotonic_ms, unix_ns
 from headrace.runtime.telemetry.logs import RateLimited, learn, logger
 from headrace.runtime.telemetry.traces import Begun, Span, Tracer
 from headrace.wire.control import SessionsClient
-from headrace.wire.trust import Trust
+from headrace.wire.lines import SharedLines
 
 FIRST_MEDIA_MS = 20_000  # between the accepted publish and its first media
 MEDIA_IDLE_MS = 10_000  # without media after that: the encoder is gone, though its socket is not
@@ -48,7 +48,7 @@ class Parts(Protocol):
     budget: Budget
     control: SessionsClient
     leases: Leases
-    trust: Trust
+    transcoders: SharedLines
     connections: set["Connection"]
     pace: Pace
 
@@ -243,7 +243,7 @@ class Connection(asyncio.Protocol):
     def _begin(self, asked: rtmp.PublishRequested) -> None:
         parts = self._parts
         session = Session(
-            asked, self, self._traced(), parts.control, parts.leases, parts.trust, parts.settings, parts.budget
+            asked, self, self._traced(), parts.control, parts.leases, parts.transcoders, parts.settings, parts.budget
         )
         self._sessions[asked.stream_id] = session
         self._quiet_from_ms = None

@@ -19,11 +19,10 @@ from headrace.runtime.aio.tasks import task_group
 from headrace.runtime.telemetry.logs import RateLimited, learn, logger
 from headrace.runtime.telemetry.traces import Attribute, Begun, Span
 from headrace.wire import media
-from headrace.wire.channel import MEDIA, Channel, open_channel
+from headrace.wire.channel import Channel
 from headrace.wire.control import Allocated, OpenedSession
 from headrace.wire.errors import CallLost, WireError
-from headrace.wire.identity import Role
-from headrace.wire.trust import Trust
+from headrace.wire.lines import SharedLines
 
 BATCH_BYTES = 512 * 1024  # a message's media; larger ones only make the receiver's window coarser
 ACCEPT_S = 20.0  # a transcoder's word after `open`: it starts a worker first
@@ -70,7 +69,7 @@ class Forwarder:
         source: Source,
         publish: Publish,
         token: Callable[[], LeaseToken | None],
-        trust: Trust,
+        transcoders: SharedLines,
         on_room: Callable[[], None],
         asked_s: float,
         span: Begun,
@@ -81,7 +80,7 @@ class Forwarder:
         self._publish = publish
         self._buffer = publish.buffer
         self._token = token
-        self._trust = trust
+        self._transcoders = transcoders
         self._on_room = on_room
         self._asked_s: float | None = asked_s
         self._span = span
@@ -115,7 +114,7 @@ class Forwarder:
         learn(attempt=1)
         try:
             target = self._allocated.transcoders[0]
-            async with open_channel(target, MEDIA, trust=self._trust, server=Role.TRANSCODER) as channel:
+            async with self._transcoders.channel(target) as channel:
                 call = await self._dialled(channel)
                 try:
                     async with task_group() as group:

@@ -19,7 +19,7 @@ from headrace.runtime.aio.clock import monotonic_ms
 from headrace.runtime.aio.tasks import spawn_isolated
 from headrace.runtime.telemetry.logs import logger
 from headrace.wire.control import SessionsClient
-from headrace.wire.trust import Trust
+from headrace.wire.lines import SharedLines
 
 TICK_S = 1.0
 
@@ -35,14 +35,14 @@ class Listener:
         budget: Budget,
         control: SessionsClient,
         leases: Leases,
-        trust: Trust,
+        transcoders: SharedLines,
         sock: socket.socket,
     ) -> None:
         self.settings = settings
         self.budget = budget
         self.control = control
         self.leases = leases
-        self.trust = trust
+        self.transcoders = transcoders
         self.connections: set[Connection] = set()
         self.pace = Pace()
         self._sock = sock

@@ -16,8 +16,10 @@ from headrace.runtime.lifecycle import listen_tcp
 from headrace.runtime.memory import memory_limit_bytes
 from headrace.runtime.probes import Probes
 from headrace.runtime.telemetry.logs import logger
+from headrace.wire.channel import MEDIA
 from headrace.wire.control import PodReport, SessionsClient
 from headrace.wire.identity import Role
+from headrace.wire.lines import SharedLines
 from headrace.wire.replicas import Replicas
 from headrace.wire.reporting import Reporting
 from headrace.wire.trust import trust_of
@@ -35,6 +37,7 @@ class Service:
         self._settings = settings
         self._trust = trust_of(Role.EDGE, settings.control_target)
         self._replicas = Replicas(settings.control_target, trust=self._trust)
+        self._transcoders = SharedLines(MEDIA, self._trust, Role.TRANSCODER)
         self._control = SessionsClient(self._replicas)
         self._leases = Leases(self._control, settings.pod_name)
         self._reporting = Reporting(self._replicas, self._report)
@@ -65,7 +68,9 @@ class Service:
             beside(self._reporting.run()),
             beside(self._leases.run()),
         ):
-            listener = Listener(self._settings, self._budget, self._control, self._leases, self._trust, self._sock)
+            listener = Listener(
+                self._settings, self._budget, self._control, self._leases, self._transcoders, self._sock
+            )
             async with beside(listener.run()):
                 self._up = True
                 _log.info("listening for publishers", extra={"rtmp_port": self.rtmp_port})

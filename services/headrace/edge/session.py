@@ -27,7 +27,7 @@ from headrace.runtime.aio.tasks import task_group
 from headrace.runtime.telemetry.logs import RateLimited, learn, logger
 from headrace.runtime.telemetry.traces import Begun, Span
 from headrace.wire.control import HeldSession, OpenedSession, ReleaseReason, SessionsClient
-from headrace.wire.trust import Trust
+from headrace.wire.lines import SharedLines
 
 DESCRIBE_S = 20.0  # the longest GOP that a profile may ask for passes in half of it, at most links' speed
 STOP_FLUSH_S = 2.5  # with what follows in standalone, the process stops within 5 s
@@ -81,7 +81,7 @@ class Session:
         span: Begun,
         control: SessionsClient,
         leases: Leases,
-        trust: Trust,
+        transcoders: SharedLines,
         settings: EdgeSettings,
         budget: Budget,
     ) -> None:
@@ -92,7 +92,7 @@ class Session:
         self._span = span
         self._lent = Lent(control, settings.pod_name, shell.peer)
         self._leases = leases
-        self._trust = trust
+        self._transcoders = transcoders
         self._settings = settings
         self._budget = budget
         self._publish: Publish | None = None
@@ -271,7 +271,7 @@ class Session:
             source,
             publish,
             lambda: self._lent.token,
-            self._trust,
+            self._transcoders,
             self._on_room,
             self._asked_s,
             self._span,

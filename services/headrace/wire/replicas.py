@@ -8,20 +8,17 @@ import asyncio
 import ipaddress
 import random
 import socket
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
 from types import TracebackType
-
-from grpc.aio import Channel
 
 from headrace.core.broadcast.refusals import Reason
 from headrace.runtime.aio.clock import monotonic_s
 from headrace.runtime.telemetry.logs import RateLimited, logger
 from headrace.wire import calls
-from headrace.wire.channel import QUESTIONS, Link, open_channel
+from headrace.wire.channel import QUESTIONS, Link
 from headrace.wire.errors import BadTarget, CallLost, Unanswered
 from headrace.wire.identity import Role
+from headrace.wire.lines import Lines
 from headrace.wire.trust import LOCAL, Trust
 
 RESOLVE_EVERY_S = 3.0
@@ -35,15 +32,6 @@ _WORDS = frozenset(reason.value for reason in Reason) - {Reason.UNAVAILABLE.valu
 _unresolved = RateLimited(logger(__name__), "the name of control's replicas cannot be resolved", period_s=60.0)
 
 
-@dataclass(eq=False, slots=True)
-class _Line:
-    """A channel that was opened with the certificate of a `generation`."""
-
-    channel: Channel
-    generation: int
-    users: int = 0
-
-
 class Replica:
     """One replica at a gRPC target. `with replica:` while it may be asked something."""
 
@@ -52,41 +40,8 @@ class Replica:
         self.retired = False
         """Whether control's name does not lead here any more."""
         self.users = 0
-        self._link = link
-        self._trust = trust
-        self._lines: list[_Line] = []  # the last is for new calls, those before it for calls that began on them
-
-    @asynccontextmanager
-    async def channel(self) -> AsyncIterator[Channel]:
-        """For one call, which may last: opened at the first use, and anew where our certificate has changed since.
-
-        Raises NoTrust.
-        """
-        if not self._lines or self._lines[-1].generation != self._trust.generation:
-            channel = open_channel(self.target, self._link, trust=self._trust, server=Role.CONTROL)
-            self._lines.append(_Line(channel, self._trust.generation))
-        line = self._lines[-1]
-        line.users += 1
-        try:
-            yield line.channel
-        finally:
-            line.users -= 1
-            await self._close(lambda one: not one.users and one is not self._lines[-1])
-
-    @property
-    def open(self) -> bool:
-        """Whether it has a channel."""
-        return bool(self._lines)
-
-    async def close(self) -> None:
-        """Its calls are cancelled."""
-        await self._close(lambda _: True)
-
-    async def _close(self, over: Callable[[_Line], bool]) -> None:
-        closing = [line for line in self._lines if over(line)]
-        self._lines = [line for line in self._lines if line not in closing]
-        for line in closing:
-            await line.channel.close()
+        self.lines = Lines(target, link, trust, Role.CONTROL)
+        """The first call opens one."""
 
     def __enter__(self) -> "Replica":
         self.users += 1
@@ -133,7 +88,7 @@ class Replicas:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         for replica in (*self._order, *self._retired):
-            await replica.close()
+            await replica.lines.close()
 
     async def run(self) -> None:
         """Follow the names until cancelled; without any it has nothing to do."""
@@ -157,7 +112,7 @@ class Replicas:
                 within_s = min(left_s, FIRST_SHARE * deadline_s) if len(self._order) > 1 else left_s
                 try:
                     with replica:
-                        async with replica.channel() as channel:
+                        async with replica.lines.channel() as channel:
                             return await calls.unary_call(channel, full, request, within_s)
                 except CallLost as error:
                     if error.code in _WORDS:
@@ -191,7 +146,7 @@ class Replicas:
             idle = [replica for replica in self._retired if not replica.users]
             self._retired = [replica for replica in self._retired if replica.users]
             for replica in idle:
-                await replica.close()
+                await replica.lines.close()
             await asyncio.sleep(RESOLVE_EVERY_S)
 
     def _settle(self) -> None:

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
 
@@ -12,7 +12,7 @@ import pytest
 from headrace.core.broadcast import Profile, RunId, Source, StreamId, StreamKey
 from headrace.runtime.telemetry.logs import RateLimited, logger
 from headrace.wire import calls, gate, media, metrics
-from headrace.wire.channel import Channel, listen, make_server, open_channel
+from headrace.wire.channel import MEDIA, Channel, listen, make_server, open_channel
 from headrace.wire.control import (
     Allocated,
     FleetClient,
@@ -29,6 +29,7 @@ from headrace.wire.control import (
 from headrace.wire.errors import CallLost
 from headrace.wire.gate import CALLERS
 from headrace.wire.identity import Identity, Role
+from headrace.wire.lines import SharedLines
 from headrace.wire.replicas import Replicas
 from headrace.wire.reporting import Reporting
 from headrace.wire.trust import PLAINTEXT, Certified, Trust
@@ -407,14 +408,14 @@ async def test_new_certificates_are_taken_while_calls_go_on(house: House) -> Non
         waiting = group.create_task(ask(replicas, "slow"))
         await ask(replicas, "before")
         (replica,) = replicas.known
-        async with replica.channel() as old:
+        async with replica.lines.channel() as old:
             pass
         for files, trust, role in ((serving, control, Role.CONTROL), (dialling, edge, Role.EDGE)):
             files.write(house.authority.sign(identity(role)), house.authority)
             trust.look()
         await publishing.step()
         assert (await ask(replicas, "after")).session_id == "after"
-        async with replica.channel() as new:
+        async with replica.lines.channel() as new:
             assert new is not old
         slow.set()
         assert (await waiting).session_id == "slow"
@@ -422,6 +423,55 @@ async def test_new_certificates_are_taken_while_calls_go_on(house: House) -> Non
         await publishing.end()
         await ingest.close()
     assert everything.seen == ["ingest", "before", "after", "slow"]
+
+
+def handshakes() -> float:
+    return float(metrics.HANDSHAKES._value.get())
+
+
+async def test_calls_to_one_transcoder_share_a_connection_while_there_are_any(house: House) -> None:
+    dialling = house.files(Role.EDGE)
+    edge = Certified(Role.EDGE, dialling.files)
+    lines = SharedLines(MEDIA, edge, Role.TRANSCODER)
+    async with Everything().served(house.trust(Role.TRANSCODER)) as target, AsyncExitStack() as first:
+        before = handshakes()
+        publishing = Publishing(await first.enter_async_context(lines.channel(target)))
+        await publishing.start()
+        async with lines.channel(target) as channel:
+            also = Publishing(channel)
+            await also.start()
+            await also.step()
+            await also.end()
+        assert handshakes() == before + 1
+        await publishing.step()
+        dialling.write(house.authority.sign(identity(Role.EDGE)), house.authority)
+        edge.look()
+        async with lines.channel(target) as channel:
+            later = Publishing(channel)
+            await later.start()
+            assert handshakes() == before + 2
+            await later.end()
+        await publishing.step()
+        await publishing.end()
+        await first.aclose()
+        async with lines.channel(target) as channel:
+            again = Publishing(channel)
+            await again.start()
+            assert handshakes() == before + 3
+            await again.end()
+
+
+async def test_the_end_of_one_call_cancels_no_other_on_its_line(house: House) -> None:
+    lines = SharedLines(MEDIA, house.trust(Role.EDGE), Role.TRANSCODER)
+    async with Everything().served(house.trust(Role.TRANSCODER)) as target, lines.channel(target) as channel:
+        publishing = Publishing(channel)
+        await publishing.start()
+        async with lines.channel(target) as other:
+            broken = Publishing(other)
+            await broken.start()
+            broken.call.cancel()
+        await publishing.step()
+        await publishing.end()
 
 
 async def test_authorities_are_changed_without_a_moment_in_which_nobody_is_believed(house: House) -> None:
@@ -482,7 +532,7 @@ async def test_a_pod_goes_on_reporting_through_a_new_certificate(house: House, m
 
     control = house.trust(Role.CONTROL)
     async with Replicas("127.0.0.1:9", trust=edge) as nobody:
-        assert not nobody.known[0].open
+        assert not nobody.known[0].lines.open
     async with (
         everything.served(control) as target,
         Replicas(target, trust=edge) as replicas,

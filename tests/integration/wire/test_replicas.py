@@ -226,7 +226,7 @@ async def test_an_address_that_a_name_has_lost_is_given_up_once_it_is_gone(names
             names[:] = ["127.0.0.2"]
             await until(lambda: [one.target for one in replicas.known] == [f"ipv4:127.0.0.2:{port}"])
             assert gone.retired
-            await until(lambda: not gone.open)
+            await until(lambda: not gone.lines.open)
 
 
 async def test_while_one_replica_lives_a_question_is_answered(tmp_path: Path) -> None:
