@@ -25,7 +25,6 @@ from headrace.wire.errors import CallLost, WireError
 from headrace.wire.lines import SharedLines
 
 BATCH_BYTES = 512 * 1024  # a message's media; larger ones only make the receiver's window coarser
-ACCEPT_S = 20.0  # a transcoder's word after `open`: it starts a worker first
 STALL_S = 15.0  # no progress for this long although media waits: the transcoder is lost
 FENCED = "log_fenced"  # the error table's code where somebody took the run over in the middle of a call
 
@@ -146,25 +145,20 @@ class Forwarder:
 
     async def _open(self, call: media.IngestCall) -> None:
         o = self._opened
-        try:
-            async with asyncio.timeout(ACCEPT_S):
-                await call.write(
-                    media.Open(
-                        run=o.run,
-                        session=o.session,
-                        session_id=o.session_id,
-                        attempt=1,
-                        floor=0,
-                        plan=self._allocated.plan,
-                        source=self._source,
-                        anchor_ms=self._publish.anchor_ms,
-                        starts_at=o.starts_at,
-                        token=self._token(),
-                    )
-                )
-                answer = await call.read()
-        except TimeoutError:
-            raise _lost("the transcoder did not answer") from None
+        answer = await call.open(
+            media.Open(
+                run=o.run,
+                session=o.session,
+                session_id=o.session_id,
+                attempt=1,
+                floor=0,
+                plan=self._allocated.plan,
+                source=self._source,
+                anchor_ms=self._publish.anchor_ms,
+                starts_at=o.starts_at,
+                token=self._token(),
+            )
+        )
         if isinstance(answer, media.IngestRefused):
             # This is the session's only attempt, so an equal session's fence is that of another one.
             if answer.fence is not None and answer.fence.session >= o.session:
@@ -174,8 +168,6 @@ class Forwarder:
                 _untrusted({"run": o.run, "transcoder": self._allocated.transcoders[0], "code": answer.code})
                 raise Untrusted
             raise Refused(Reason.NO_CAPACITY, answer.description)
-        if not isinstance(answer, media.Accepted):
-            raise _lost("the transcoder did not accept the run")
         self._progress_s = monotonic_s()
 
     async def _write(self, call: media.IngestCall) -> None:

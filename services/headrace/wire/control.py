@@ -1,8 +1,9 @@
 """What edges and transcoders say to control: sessions and the fleet's reports.
 
-Law: every call of Sessions has a deadline and may be made twice, a call of Fleet one for each of its steps; and all that can go wrong with one is `Refused`:
-control's own words where it gave them, else `unavailable`. Neighbours: control's gRPC skin implements SessionsHandler
-and FleetHandler, the edge holds SessionsClient, `reporting` FleetClient; `control_messages` has what they say.
+Law: every call of Sessions has a deadline and may be made twice, and all that can go wrong with one is `Refused`:
+control's own words where it gave them, else `unavailable`. A call of Fleet lasts, so each of its steps has a deadline.
+Neighbours: control's gRPC skin implements SessionsHandler and FleetHandler, the edge holds SessionsClient, `reporting`
+FleetClient; `control_messages` has what they say.
 """
 
 import asyncio
@@ -162,14 +163,15 @@ class FleetClient:
                 async for report in reports:
                     async with asyncio.timeout(REPORT_DEADLINE_S):
                         await call.write(report_to_bytes(report))
-                await call.done_writing()
-                await call
+                async with asyncio.timeout(REPORT_DEADLINE_S):
+                    await call.done_writing()
+                    await call
         except AioRpcError as error:
             raise calls.lost(error) from error
         except asyncio.InvalidStateError as error:
             raise CallLost("control ended the call") from error
         except TimeoutError as error:
-            raise CallLost("control does not read") from error
+            raise CallLost("control neither reads nor answers") from error
         finally:
             call.cancel()
 
@@ -223,9 +225,17 @@ def add_fleet(server: Server, handler: FleetHandler) -> None:
 async def _reports(messages: AsyncIterator[bytes], role: Role | None) -> AsyncIterator[PodReport]:
     """Most pods say what they said a second ago: that is read once. Raises NotAllowed for another role's report."""
     said, report = b"", None
-    async for data in messages:
+    while (data := await _next(messages)) is not None:
         if report is None or data != said:
             said, report = data, report_from_bytes(data)
             if role is not None and report.kind.value != role.value:
                 raise gate.kind_refused(role, report.kind.value)
         yield report
+
+
+async def _next(messages: AsyncIterator[bytes]) -> bytes | None:
+    try:
+        async with asyncio.timeout(REPORT_WITHIN_S):
+            return await anext(messages, None)
+    except TimeoutError:
+        raise CallLost(f"the pod reported nothing for {REPORT_WITHIN_S:g} s") from None

@@ -1,8 +1,8 @@
 """The Ingest stream: a publisher's media on its way from edge to transcoder, and the log's progress back.
 
 Law: `Open` comes first and only once, `Hold` or `End` comes last; what breaks that order is a WireError to its sender.
-A write waits for the receiver to read: nothing queues here. A call lives for hours, so each of its steps has a deadline:
-`OPEN_WITHIN_S`, `ANSWER_S`, `MEDIA_WITHIN_S`, and that of `Link`s for who is not there any more. Neighbours: the edge's forwarder holds an IngestCall, the
+A write waits for the receiver to read: nothing queues here. A call lasts for hours, so each of its steps has a
+deadline, and pings find who is not there any more. Neighbours: the edge's forwarder holds an IngestCall, the
 transcoder's server an IngestStream; `steps` has the messages.
 """
 
