@@ -2,7 +2,8 @@
 transcoders, two origins and two edges around Redis with a replica.
 
 Law: what it starts dies with this process, even where this one is killed; `stop` leaves nothing behind. On loopback
-ports are free ones, on hosts of their own those of the design. Neighbours: `hosts` says where a process lives.
+ports are free ones, on hosts of their own those of the design. Between services there is TLS, and each pod has a
+certificate of its own. Neighbours: `hosts` says where a process lives, `identities` what is in a certificate.
 """
 
 import secrets
@@ -10,15 +11,21 @@ import signal
 import socket
 import sys
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, replace
 from itertools import chain
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 from urllib.parse import urlsplit
 
 import httpx
 
+from headrace.wire.identity import Role
+from tests.support import kept
 from tests.support.hosts import LOOPBACK, Host
+from tests.support.identities import Authority, Files, identity
+from tests.support.lease_keys import write_keys
 from tests.support.postgres import Postgres
 from tests.support.redis import Pair
 from tests.support.stack import HEADRACE, Process, eventually
@@ -91,7 +98,10 @@ class Apart:
         self._make_host = host
         self._settings = settings
         self._closing = ExitStack()
-        self.api_key = f"hr_{secrets.token_urlsafe(24)}"
+        self.authority = Authority()
+        self.identities: dict[str, Files] = {}
+        """The files of each pod, by its name."""
+        self.api_key = kept.keep(f"hr_{secrets.token_urlsafe(24)}")
         self.controls: list[Pod] = []
         self.transcoders: list[Pod] = []
         self.origins: list[Pod] = []
@@ -117,6 +127,8 @@ class Apart:
 
     def start(self) -> None:
         """Start everything; returns when all are ready."""
+        self._folder = Path(self._closing.enter_context(TemporaryDirectory(prefix="identities-")))
+        leases = write_keys(self._folder)
         database_url = self._start_database()
         log = {"log_cells": self._start_log(), "log_replicas": 1}
         controls, origins, edges = ([self._host() for _ in range(count)] for count in (CONTROLS, ORIGINS, EDGES))
@@ -127,6 +139,7 @@ class Apart:
         ours = {
             "database_url": database_url,
             "api_key": self.api_key,
+            "lease_key": leases.private,
             "public_rtmp_url": self.rtmp_urls[0],
             "public_http_url": f"http://{origins[0].address}:{origin_ports[0]}",
         }
@@ -135,7 +148,7 @@ class Apart:
         all_controls = {"control_target": ",".join(targets)}
         for host in [self._host() for _ in range(TRANSCODERS)]:
             target = f"{host.address}:{free_port(host, TRANSCODER)}"
-            room = {"transcoder_target": target, "capacity_pixels_s": ROOM_PIXELS_S}
+            room = {"transcoder_target": target, "capacity_pixels_s": ROOM_PIXELS_S, "lease_public_keys": leases.public}
             self._add("transcoder", self.transcoders, host, free_port(host, HTTP), **all_controls, **log, **room)
         for host, port in zip(origins, origin_ports, strict=True):
             self._add("origin", self.origins, host, port, **all_controls, **log)
@@ -146,6 +159,7 @@ class Apart:
 
     def stop(self) -> None:
         """End everything, the services first and in the order of the media."""
+        self._search_metrics()
         try:
             for pods in (self.edges, self.transcoders, [*self.origins, *self.controls]):
                 for pod in pods:
@@ -174,7 +188,15 @@ class Apart:
         """One request to a control."""
         headers = {"authorization": f"Bearer {self.api_key}"}
         url = self.controls[control].url + path
-        return httpx.request(method, url, headers=headers, timeout=30, trust_env=False, **request)
+        answer = httpx.request(method, url, headers=headers, timeout=30, trust_env=False, **request)
+        kept.search_answer(answer)
+        return answer
+
+    def _search_metrics(self) -> None:
+        """No pod that still answers has a key in a label."""
+        for pod in self.pods:
+            with suppress(httpx.TransportError):
+                kept.search_answer(httpx.get(f"{pod.url}/metrics", timeout=2, trust_env=False))
 
     def _host(self) -> Host:
         """One more; what is started there is told by the kernel when this process is gone, however that went."""
@@ -196,7 +218,10 @@ class Apart:
         return pair.url
 
     def _add(self, service: str, pods: list[Pod], host: Host, http_port: int, **settings: object) -> None:
-        pods.append(Pod(service, f"{service}-{len(pods)}", host, http_port, **{**settings, **self._settings}))
+        name = f"{service}-{len(pods)}"
+        self.identities[name] = files = Files(self._folder / name)
+        files.write(self.authority.sign(identity(Role(service))), self.authority)
+        pods.append(Pod(service, name, host, http_port, **{**settings, **files.settings, **self._settings}))
 
 
 def free_port(host: Host, standard: int) -> int:
