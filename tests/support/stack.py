@@ -149,7 +149,7 @@ class Stack(Process):
     """
 
     def __init__(
-        self, data: Path, *options: str, capacity_pixels_s: int = 10**12, first: str = "", **settings: float
+        self, data: Path, *options: str, capacity_pixels_s: int = 10**12, first: str = "", **settings: float | str
     ) -> None:
         given = ["--data", str(data), "--rtmp", "127.0.0.1:0", "--http", "127.0.0.1:0", *options]
         command = [str(HEADRACE)]
