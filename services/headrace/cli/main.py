@@ -10,6 +10,7 @@ from importlib import metadata
 import typer
 
 from headrace.cli import migrate, publish, streams, up
+from headrace.cli.doctor import command as doctor
 from headrace.core.errors import HeadraceError
 from headrace.runtime.telemetry.redaction import redact
 
@@ -32,6 +33,7 @@ app = typer.Typer(
 app.command("up")(up.up)
 app.command("publish")(publish.publish)
 app.command("migrate")(migrate.migrate)
+app.command("doctor")(doctor.doctor)
 app.add_typer(streams.app, name="streams")
 
 
