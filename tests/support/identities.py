@@ -37,16 +37,16 @@ def identity(role: Role, namespace: str = NAMESPACE, trust_domain: str = TRUST_D
 
 
 class Authority:
-    """Signs what it is asked to. `pem` is its own certificate."""
+    """Signs what it is asked to. `pem` is its own certificate, which one `above` has signed, or it itself."""
 
-    def __init__(self, name: str = "tests") -> None:
+    def __init__(self, name: str = "tests", above: "Authority | None" = None) -> None:
         self._key = ec.generate_private_key(ec.SECP256R1())
         self._name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
         now = datetime.now(UTC)
-        made = self._builder(self._name, self._key.public_key(), now - HOUR, now + 24 * HOUR)
+        above = above or self
+        made = above._builder(self._name, self._key.public_key(), now - HOUR, now + 24 * HOUR)
         made = made.add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-        self._certificate = made.sign(self._key, hashes.SHA256())
-        self.pem = self._certificate.public_bytes(Encoding.PEM)
+        self.pem = made.sign(above._key, hashes.SHA256()).public_bytes(Encoding.PEM)
 
     def sign(
         self,

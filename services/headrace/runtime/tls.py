@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from cryptography import x509
-from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
@@ -75,6 +75,8 @@ class Certificate:
     """Whether it may be a server's."""
     client: bool
     """Whether it may be a client's."""
+    ours: bool
+    """Whether an authority that we believe has signed it, itself or through those below it in the file."""
 
 
 def files(settings: TlsSettings) -> Files | None:
@@ -100,18 +102,23 @@ def read(files: Files) -> Material:
 def check(files: Files, material: Material, now_s: float) -> Certificate:
     """The certificate, if all of it can be used at `now_s` (Unix time). Raises BadSetting."""
     now = datetime.fromtimestamp(now_s, UTC)
-    leaf, *_ = _certificates("tls_certificate", files.certificate, material.certificate)
+    chain = _certificates("tls_certificate", files.certificate, material.certificate)
     authorities = _certificates("tls_authority", files.authority, material.authority)
     key = _private_key(files.key, material.key)
     try:
-        return _checked(files, leaf, key, authorities, now)
+        return _checked(files, chain, key, authorities, now)
     except (ValueError, UnsupportedAlgorithm, x509.DuplicateExtension) as error:
         raise _bad("tls_certificate", files.certificate, f"it cannot be read: {error}") from None
 
 
 def _checked(
-    files: Files, leaf: x509.Certificate, key: PrivateKeyTypes, authorities: Sequence[x509.Certificate], now: datetime
+    files: Files,
+    chain: Sequence[x509.Certificate],
+    key: PrivateKeyTypes,
+    authorities: Sequence[x509.Certificate],
+    now: datetime,
 ) -> Certificate:
+    leaf = chain[0]
     if now < leaf.not_valid_before_utc:
         raise _bad(
             "tls_certificate", files.certificate, f"it is not valid before {leaf.not_valid_before_utc:%F %T} UTC"
@@ -124,10 +131,27 @@ def _checked(
         raise _bad("tls_key", files.key, f"it is not the key of the certificate in {files.certificate}")
     if all(now >= one.not_valid_after_utc for one in authorities):
         raise _bad("tls_authority", files.authority, "every authority in it has expired")
-    return _said(files.certificate, leaf)
+    return _said(files.certificate, leaf, _signed(chain, authorities))
 
 
-def _said(path: Path, leaf: x509.Certificate) -> Certificate:
+def _signed(chain: Sequence[x509.Certificate], authorities: Sequence[x509.Certificate]) -> bool:
+    for place, one in enumerate(chain):
+        if any(_issued(one, authority) for authority in authorities):
+            return True
+        if place + 1 == len(chain) or not _issued(one, chain[place + 1]):
+            return False
+    return False
+
+
+def _issued(one: x509.Certificate, issuer: x509.Certificate) -> bool:
+    try:
+        one.verify_directly_issued_by(issuer)
+    except (ValueError, TypeError, InvalidSignature):
+        return False
+    return True
+
+
+def _said(path: Path, leaf: x509.Certificate, ours: bool) -> Certificate:
     try:
         names = leaf.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
         uris = names.get_values_for_type(x509.UniformResourceIdentifier)
@@ -147,6 +171,7 @@ def _said(path: Path, leaf: x509.Certificate) -> Certificate:
         leaf.not_valid_after_utc.timestamp(),
         ExtendedKeyUsageOID.SERVER_AUTH in uses,
         ExtendedKeyUsageOID.CLIENT_AUTH in uses,
+        ours,
     )
 
 

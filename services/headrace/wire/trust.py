@@ -31,6 +31,9 @@ Options = Sequence[tuple[str, int | str]]
 
 _log = logger(__name__)
 _unusable = RateLimited(_log, "the certificate's new files cannot be used, the old ones are kept", SAY_EVERY_S)
+_unsigned = RateLimited(
+    _log, "none of our authorities has signed our certificate: pods that have the same refuse it", SAY_EVERY_S
+)
 _expired = RateLimited(_log, "this pod's certificate has expired", SAY_EVERY_S)
 
 
@@ -179,6 +182,9 @@ class Certified(Trust):
             raise self._bad("its extended key usages are without that of servers")
         if self._role in SERVERS and own.dns_name not in certificate.names:
             raise self._bad(f"it has no DNS SAN {own.dns_name}, by which clients know the {self._role}")
+        if not certificate.ours:
+            about = {"certificate": str(self._files.certificate), "authority": str(self._files.authority)}
+            _unsigned(about)
         return own, certificate
 
     def _bad(self, why: str) -> BadSetting:

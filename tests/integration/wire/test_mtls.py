@@ -291,6 +291,20 @@ async def test_an_edge_tells_no_key_to_a_server_that_is_not_its_control(
     assert asked == []
 
 
+async def test_authorities_below_ours_are_believed_where_their_certificates_are_shown(house: House) -> None:
+    below = Authority("below", house.authority)
+
+    def trust(role: Role) -> Certified:
+        pair = below.sign(identity(role))
+        return Certified(role, house.files(role, pair._replace(certificate=pair.certificate + below.pem)).files)
+
+    async with (
+        Everything().served(trust(Role.CONTROL)) as target,
+        open_channel(target, trust=trust(Role.EDGE)) as channel,
+    ):
+        assert await code(channel, "/headrace.wire.v1.Sessions/Renew") is None
+
+
 async def test_a_transcoder_is_dialled_as_one(house: House) -> None:
     async with Everything().served(house.trust(Role.TRANSCODER)) as target:
         async with open_channel(target, trust=house.trust(Role.EDGE), server=Role.TRANSCODER) as channel:

@@ -129,6 +129,25 @@ def test_a_certificate_of_nobody_is_refused(pod: Files, authority: Authority, na
     assert "it has no URI SANs, and one is wanted: spiffe://" in why_not(pod.files)
 
 
+def test_whether_our_own_authorities_have_signed_it_is_known(pod: Files, authority: Authority) -> None:
+    assert checked(pod.files).ours
+    pod.write(authority.sign(EDGE), Authority("other"), authority)
+    assert checked(pod.files).ours
+    pod.write(authority.sign(EDGE), Authority("other"))
+    assert not checked(pod.files).ours
+    pod.write(authority.sign(EDGE), Authority())  # of the same name
+    assert not checked(pod.files).ours
+
+
+def test_an_authority_below_ours_counts_where_its_certificate_is_in_the_file(pod: Files, authority: Authority) -> None:
+    below = Authority("below", authority)
+    pair = below.sign(EDGE)
+    pod.write(pair, authority)
+    assert not checked(pod.files).ours
+    pod.write(pair._replace(certificate=pair.certificate + below.pem), authority)
+    assert checked(pod.files).ours
+
+
 def test_only_all_three_files_are_enough(pod: Files) -> None:
     def told(given: dict[str, Any]) -> tls.TlsSettings:
         return tls.TlsSettings(**given)
