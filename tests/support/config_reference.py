@@ -20,6 +20,7 @@ from headrace.runtime.process import HttpSettings
 from headrace.runtime.telemetry.settings import LogFormatSettings, TelemetrySettings
 from headrace.runtime.tls import TlsSettings
 from headrace.transcoder.settings import TranscoderSettings
+from headrace.wire.reflection import GrpcSettings
 from tests.support.house import REPO
 
 FILE = REPO / "docs" / "reference" / "config.md"
@@ -55,6 +56,7 @@ SECTIONS = (
         "(../how-to/mutual-tls.md).",
         TlsSettings,
     ),
+    Section("gRPC", "Read by control and transcoders.", GrpcSettings),
     Section("Telemetry", "Read by every service, and by `headrace up`.", TelemetrySettings),
     Section(
         "Logs",

@@ -26,9 +26,11 @@ from headrace.runtime.probes import AsgiApp
 from headrace.runtime.telemetry.logs import logger
 from headrace.wire.channel import REPORTS, listen, make_server, serve
 from headrace.wire.control import add_fleet, add_sessions
+from headrace.wire.health import CONTROL_SERVICES, add_health
 from headrace.wire.identity import Role
 from headrace.wire.lease import LeaseSigner
 from headrace.wire.lease_keys import LeaseKey
+from headrace.wire.reflection import GrpcSettings, add_reflection
 from headrace.wire.trust import trust_of
 
 __all__ = ["LEAST_KEY_CHARS", "ControlSettings", "Service", "build", "migrate"]
@@ -77,12 +79,15 @@ class Service:
                 server = make_server(REPORTS, trust=self._trust)
                 add_sessions(server, self._sessions)
                 add_fleet(server, self._pods.before(self._fleet.serve))
+                health = add_health(server, CONTROL_SERVICES, self._ready)
+                add_reflection(server, CONTROL_SERVICES, GrpcSettings())
                 target = listen(server, self._settings.control_target, trust=self._trust)
                 _log.info("listening for edges and transcoders", extra={"target": target})
                 async with asyncio.TaskGroup() as group:
                     works = (
                         self._trust.run(),
                         serve(server),
+                        health.run(),
                         self._sessions.run(),
                         self._endings.sweep_for_ever(),
                         self._accounts.run(),

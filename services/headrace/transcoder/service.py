@@ -17,10 +17,12 @@ from headrace.transcoder.report import Reporter
 from headrace.transcoder.settings import TranscoderSettings
 from headrace.transcoder.supervisor import Supervisor
 from headrace.wire.channel import MEDIA, REPORTS, listen, make_server, serve
+from headrace.wire.health import MEDIA_SERVICES, add_health
 from headrace.wire.identity import Role
 from headrace.wire.lease import LeaseVerifier
 from headrace.wire.lease_keys import LeasePublicKeys
 from headrace.wire.media import add_ingest
+from headrace.wire.reflection import GrpcSettings, add_reflection
 from headrace.wire.replicas import Replicas
 from headrace.wire.trust import trust_of
 
@@ -53,6 +55,8 @@ class Service:
         """
         server = make_server(MEDIA, trust=self._trust)
         add_ingest(server, Ingest(self._supervisor, self._verifier).serve)
+        health = add_health(server, MEDIA_SERVICES, self._not_ready)
+        add_reflection(server, MEDIA_SERVICES, GrpcSettings())
         target = listen(server, self._settings.transcoder_target, trust=self._trust)
         _log.info("listening for edges", extra={"target": target})
         async with (
@@ -66,6 +70,7 @@ class Service:
             )
             tasks = [
                 group.create_task(self._trust.run()),
+                group.create_task(health.run()),
                 group.create_task(self._supervisor.run()),
                 group.create_task(reporter.run()),
                 group.create_task(serve(server, grace_s=self._settings.stop_timeout_s)),
