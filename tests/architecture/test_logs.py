@@ -21,6 +21,7 @@ ONCE = "once in a process's life"
 START = "once, at the start"
 RUN = "once for each run, which cost its publisher a transaction"
 BOUNDED = {
+    "headrace/cli/doctor/running.py: a check of the doctor's failed": "once for each check of one command",
     "headrace/control/accounts.py: transcoders are gone": "once in each look at the fleet",
     "headrace/control/db/engines.py: the way to the database is weak": START,
     "headrace/control/db/migrate.py: cannot migrate yet, another try follows": "once for each try of one command",

@@ -40,7 +40,7 @@ _opened = RateLimited(_log, "session opened", at_most=FOR_EACH)
 _released = RateLimited(_log, "session released", at_most=FOR_EACH)
 _unended = RateLimited(_log, "a run could not be ended, another try follows")
 _tracer = Tracer("control")
-_refused = RateLimited(_log, "publish refused")
+_refused = {reason: RateLimited(_log, "publish refused") for reason in Reason}  # who guesses keys hides no other one
 
 
 class Sessions:
@@ -87,7 +87,7 @@ class Sessions:
                 span.join(accepted.run, stream=accepted.stream, session=accepted.session)
         except Refused as refused:
             metrics.SESSIONS_REFUSED.labels(refused.reason.value).inc()
-            _refused({"reason": refused.reason.value, "peer": peer})
+            _refused[refused.reason]({"reason": refused.reason.value, "peer": peer})
             raise
         learn(stream=accepted.stream, run=accepted.run, session=accepted.session)
         metrics.SESSIONS_OPENED.inc()
@@ -108,7 +108,7 @@ class Sessions:
                 allocated = await self._allocating.allocate(session_id, source, anchor_ms)
         except Refused as refused:
             metrics.SESSIONS_REFUSED.labels(refused.reason.value).inc()
-            _refused({"reason": refused.reason.value, "session_id": f"{session_id[:8]}…"})
+            _refused[refused.reason]({"reason": refused.reason.value, "session_id": f"{session_id[:8]}…"})
             raise
         self._fleet.hear_session(session_id)
         return allocated

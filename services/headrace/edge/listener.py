@@ -5,6 +5,7 @@ Neighbours: `connection` is one socket, `service` opens the port.
 """
 
 import asyncio
+import logging
 import socket
 from collections.abc import Coroutine
 from typing import Any
@@ -17,13 +18,13 @@ from headrace.edge.session import STOP_FLUSH_S
 from headrace.edge.settings import EdgeSettings
 from headrace.runtime.aio.clock import monotonic_ms
 from headrace.runtime.aio.tasks import spawn_isolated
-from headrace.runtime.telemetry.logs import logger
+from headrace.runtime.telemetry.logs import RateLimited, logger
 from headrace.wire.control import SessionsClient
 from headrace.wire.lines import SharedLines
 
 TICK_S = 1.0
 
-_log = logger(__name__)
+_failed = RateLimited(logger(__name__), "a connection failed")
 
 
 class Listener:
@@ -73,8 +74,8 @@ class Listener:
                     for connection in tuple(self.connections):
                         try:
                             connection.tick(now_ms)
-                        except Exception:
-                            _log.exception("a connection failed", extra={"peer": connection.peer})
+                        except Exception as error:
+                            _failed({"peer": connection.peer}, error=error, level=logging.ERROR)
                             connection.abort()
             finally:
                 server.close()

@@ -6,6 +6,7 @@ outlives its forwarder's flush. Neighbours: `connection` feeds it, `publish` mak
 """
 
 import asyncio
+import logging
 from collections.abc import Callable
 from enum import Enum
 from typing import Protocol
@@ -24,7 +25,7 @@ from headrace.edge.settings import EdgeSettings
 from headrace.edge.statuses import STATUS
 from headrace.runtime.aio.clock import monotonic_ms, monotonic_s
 from headrace.runtime.aio.tasks import task_group
-from headrace.runtime.telemetry.logs import RateLimited, learn, logger
+from headrace.runtime.telemetry.logs import FOR_EACH, RateLimited, learn, logger
 from headrace.runtime.telemetry.traces import Begun, Span
 from headrace.wire.control import HeldSession, OpenedSession, ReleaseReason, SessionsClient
 from headrace.wire.lines import SharedLines
@@ -33,7 +34,9 @@ DESCRIBE_S = 20.0  # the longest GOP that a profile may ask for passes in half o
 STOP_FLUSH_S = 2.5  # with what follows in standalone, the process stops within 5 s
 
 _log = logger(__name__)
-_refused = RateLimited(_log, "publish refused")
+_begun = RateLimited(_log, "publish", at_most=FOR_EACH)
+_over = RateLimited(_log, "publish over", at_most=FOR_EACH)
+_refused = {reason: RateLimited(_log, "publish refused") for reason in Reason}  # who guesses keys hides no other one
 
 
 class Shell(Protocol):
@@ -219,7 +222,7 @@ class Session:
         buffer = ReplayBuffer(self._settings.replay_bytes, self._budget)
         self._publish = Publish(opened, buffer)
         self._leases.hold(self, opened.lease_s)
-        _log.info("publish", extra={"stream": opened.stream, "run": opened.run, "peer": self._shell.peer})
+        _begun({"peer": self._shell.peer}, level=logging.INFO)
         reason = ReleaseReason.FAILED
         metrics.PUBLISHERS.inc()
         try:
@@ -247,7 +250,7 @@ class Session:
             self._leases.drop(self)
             await self._lent.release(reason, patiently=not self._stopping)
             why = "NOT_HELD" if self._lent.over else reason.name
-            _log.info("publish over", extra={"stream": opened.stream, "run": opened.run, "reason": why})
+            _over({"reason": why}, level=logging.INFO)
 
     async def _open(self) -> OpenedSession:
         if not self._budget.admits:
@@ -331,4 +334,4 @@ class Session:
     def _count(self, refusal: Refused) -> None:
         self._span.fail(refusal.code)
         metrics.REFUSED.labels(refusal.code).inc()
-        _refused({"reason": refusal.code, "why": refusal.description, "peer": self._shell.peer})
+        _refused[refusal.reason]({"reason": refusal.code, "why": refusal.description, "peer": self._shell.peer})

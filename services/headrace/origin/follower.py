@@ -17,7 +17,7 @@ from headrace.origin.looking import Looks
 from headrace.origin.metrics import EDGE_AGE, LOG_ERRORS, LOG_READINGS, OLDEST_EDGE, REFUSED, RUNS_FOLLOWED
 from headrace.runtime.aio.clock import monotonic_s, unix_ms
 from headrace.runtime.aio.tasks import spawn_isolated
-from headrace.runtime.telemetry.logs import RateLimited, logger
+from headrace.runtime.telemetry.logs import RateLimited, learn, logger
 
 FIRST_READING_S = 5.0  # how long a request waits for a run's first reading
 SWEEP_S = 1.0
@@ -113,6 +113,7 @@ class Follower:
         return followed
 
     async def _read_on(self, followed: FollowedRun) -> None:
+        learn(run=followed.run)
         pause_s, lost_s = FIRST_PAUSE_S, 0.0
         while not followed.model.ended:
             try:
