@@ -6,7 +6,8 @@ import time
 
 import httpx
 
-from tests.support.stack import Process, eventually
+from tests.support.otlp import metrics_collector, series
+from tests.support.stack import Process, Stack, eventually
 
 START_S = 20.0
 
@@ -30,10 +31,10 @@ process.run_process("awkward", lambda: Service)
 """
 
 
-def start(run: str, stop_s: float = 60) -> Process:
+def start(run: str, stop_s: float = 60, **variables: str) -> Process:
     """A process whose service does as it is told."""
     command = [sys.executable, "-c", SERVICE.format(run=run, stop_s=stop_s)]
-    return Process(command, HEADRACE_HTTP_HOST="127.0.0.1", HEADRACE_HTTP_PORT="0")
+    return Process(command, **{"HEADRACE_HTTP_HOST": "127.0.0.1", "HEADRACE_HTTP_PORT": "0", **variables})
 
 
 def wait_serving(process: Process) -> str:
@@ -83,3 +84,35 @@ def test_what_nobody_thought_of_is_a_traceback_and_no_clean_exit() -> None:
     with start("raise ZeroDivisionError") as process:
         assert process.wait(START_S) == 1
     assert "ZeroDivisionError" in process.output
+
+
+def test_its_metrics_go_to_a_collector_and_its_last_ones_at_its_end() -> None:
+    with metrics_collector() as collector:
+        told = {
+            "HEADRACE_OTLP_ENDPOINT": collector.endpoint,
+            "HEADRACE_OTLP_PERIOD_S": "3600",
+            "HEADRACE_POD": "mill-0",
+        }
+        with start("await self.stopping.wait()", **told) as process:
+            url = wait_serving(process)
+
+            def said() -> float | None:
+                text = httpx.get(f"{url}/metrics", trust_env=False).text
+                return Stack.metric_in(text, "headrace_process_start_seconds") or None
+
+            start_s = eventually("it was ready", said, START_S)
+            assert 0 < start_s < START_S
+            process.signal(signal.SIGTERM)
+            assert process.wait(5) == 0, process.output
+    assert collector.senders == ["awkward"]
+    assert collector.series[series("headrace_process_start_seconds", {})] == start_s
+    [resource] = [each.resource for each in collector.requests[-1].resource_metrics]
+    assert {each.key: each.value.string_value for each in resource.attributes}["service.instance.id"] == "mill-0"
+
+
+def test_a_collector_that_is_away_delays_neither_its_start_nor_its_end() -> None:
+    with start("await self.stopping.wait()", HEADRACE_OTLP_ENDPOINT="http://127.0.0.1:1") as process:
+        wait_serving(process)
+        process.signal(signal.SIGTERM)
+        assert process.wait(5) == 0, process.output
+    assert "Traceback" not in process.output
