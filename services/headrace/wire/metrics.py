@@ -11,6 +11,9 @@ CERTIFICATE_ENDS = Gauge(
 HANDSHAKES = Counter(
     "headrace_wire_handshakes_total", "TLS handshakes that callers began; those that fail leave no other trace here."
 )
+UNRESOLVED = Counter(
+    "headrace_wire_failed_lookups_total", "Look-ups of the name of control's replicas that brought no address."
+)
 RELOADS = Counter(
     "headrace_wire_certificate_reloads_total",
     "Times that the certificate's files had changed and were read, by what became of them.",

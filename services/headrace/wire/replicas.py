@@ -14,7 +14,7 @@ from types import TracebackType
 from headrace.core.broadcast.refusals import Reason
 from headrace.runtime.aio.clock import monotonic_s
 from headrace.runtime.telemetry.logs import RateLimited, logger
-from headrace.wire import calls
+from headrace.wire import calls, metrics
 from headrace.wire.channel import QUESTIONS, Link
 from headrace.wire.errors import BadTarget, CallLost, Unanswered
 from headrace.wire.identity import Role
@@ -138,6 +138,7 @@ class Replicas:
                     found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
             except (OSError, UnicodeError, TimeoutError) as error:
                 # Those that were there yesterday are a better guess than none.
+                metrics.UNRESOLVED.inc()
                 _unresolved({"host": host, "why": str(error) or "no answer"})
             else:
                 addresses = dict.fromkeys(_target(str(address[0]), port) for *_, address in found)

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+from prometheus_client import REGISTRY
 
 from headrace.core.broadcast import Profile, Refused, RunId, Source, StreamId, StreamKey
 from headrace.core.broadcast.refusals import Reason
@@ -205,10 +206,12 @@ async def test_a_name_stands_for_all_its_addresses_as_they_come_and_go(names: li
             assert not controls["127.0.0.3"].reports
             names[:] = ["127.0.0.2", "127.0.0.3"]
             await until(lambda: controls["127.0.0.3"].reports)
+            failed = REGISTRY.get_sample_value("headrace_wire_failed_lookups_total") or 0.0
             names[:] = [OSError("no answer")]
             for control in controls.values():
                 control.reports.clear()
             await until(lambda: controls["127.0.0.2"].reports and controls["127.0.0.3"].reports)
+            assert (REGISTRY.get_sample_value("headrace_wire_failed_lookups_total") or 0.0) > failed
 
 
 @pytest.mark.usefixtures("quickly")

@@ -4,6 +4,7 @@ import asyncio
 import inspect
 
 import pytest
+from prometheus_client import REGISTRY
 
 from headrace.runtime.aio.tasks import beside, spawn_isolated, task_group
 
@@ -19,11 +20,13 @@ async def test_an_isolated_tasks_failure_is_told_and_leaves_its_siblings_alone()
         await asyncio.sleep(0)
         done.append("worked")
 
+    before = REGISTRY.get_sample_value("headrace_process_failed_tasks_total") or 0
     async with asyncio.TaskGroup() as group:
         spawn_isolated(group, fail(), "fails", failures.append)
         spawn_isolated(group, work(), "works")
     assert done == ["worked"]
     assert [str(f) for f in failures] == ["mine alone"]
+    assert REGISTRY.get_sample_value("headrace_process_failed_tasks_total") == before + 1
 
 
 async def test_a_groups_first_failure_passes_as_itself() -> None:

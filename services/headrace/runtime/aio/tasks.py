@@ -11,6 +11,12 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from headrace.runtime.telemetry.logs import FOR_EACH, RateLimited, logger
+from headrace.runtime.telemetry.metrics import Counter
+
+FAILED = Counter(
+    "headrace_process_failed_tasks_total",
+    "Tasks that ended with an error that nobody expected, each of them one run's or one connection's: see the log.",
+)
 
 _failed = RateLimited(logger(__name__), "task failed", at_most=FOR_EACH)
 
@@ -51,6 +57,7 @@ def spawn_isolated(
         try:
             await work
         except Exception as error:
+            FAILED.inc()
             _failed({"task": name}, error=error, level=logging.ERROR)
             if on_failure is not None:
                 on_failure(error)
