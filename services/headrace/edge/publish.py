@@ -6,7 +6,7 @@ holds the frames.
 """
 
 from headrace.core import flv
-from headrace.core.broadcast import Refused, Source
+from headrace.core.broadcast import MAX_CONFIG_BYTES, Refused, Source
 from headrace.core.broadcast.refusals import Reason
 from headrace.core.codec.aac import AudioSpecificConfig
 from headrace.core.media import Frame, Timeline
@@ -129,6 +129,8 @@ class Publish:
         """Whether `config` is new; encoders repeat equal ones. Raises Refused where a run cannot follow a new one."""
         if config == known:
             return False
+        if len(config) > MAX_CONFIG_BYTES:
+            raise Refused(Reason.BAD_SOURCE, f"the {kind} configuration is larger than {MAX_CONFIG_BYTES >> 10} KiB")
         if known and (self._describer is None or self._timeline.started):
             raise Refused(Reason.BAD_SOURCE, f"the {kind} configuration changed while publishing; please publish again")
         if self._describer is None:

@@ -42,7 +42,7 @@ class Link:
     """What two services may expect of each other.
 
     One that stands still is found within `keepalive_s` + `silence_s`. A message is at most `up_bytes` on its way to the
-    server and `down_bytes` on its way back: what is larger ends its call with RESOURCE_EXHAUSTED.
+    server and `down_bytes` on its way back: of what is larger the receiver ends the call, with RESOURCE_EXHAUSTED.
     """
 
     keepalive_s: int
@@ -64,17 +64,17 @@ class Link:
     @property
     def server(self) -> Options:
         """For a server."""
-        return (*self._pings, *_sizes(receive=self.up_bytes, send=self.down_bytes), *_SERVER)
+        return (*self._pings, ("grpc.max_receive_message_length", self.up_bytes), *_SERVER)
 
     @property
     def client(self) -> Options:
         """For a channel."""
-        return (*self._pings, *_sizes(receive=self.down_bytes, send=self.up_bytes), *_CLIENT)
+        return (*self._pings, ("grpc.max_receive_message_length", self.down_bytes), *_CLIENT)
 
 
-# Up: one access unit of RTMP's largest message, or a batch; down: progress, or a sentence. A process whose interpreter
-# is busy answers pings all the same, for gRPC's threads do (docs/adr/0022): who is silent for 2 s is not there.
-MEDIA = Link(keepalive_s=1, silence_s=2, up_bytes=17 << 20, down_bytes=64 << 10)
+# Up: one access unit of RTMP's largest message, 10 MiB, or a batch; down: progress, or a sentence. A process whose
+# interpreter is busy answers pings all the same, for gRPC's threads do (docs/adr/0016): who is silent for 2 s is gone.
+MEDIA = Link(keepalive_s=1, silence_s=2, up_bytes=11 << 20, down_bytes=64 << 10)
 
 # Up: a hundred sessions to be renewed, each with a plan and with configurations of `MAX_CONFIG_BYTES`.
 QUESTIONS = Link(keepalive_s=1, silence_s=3, up_bytes=4 << 20, down_bytes=1 << 20)
@@ -142,7 +142,3 @@ async def serve(server: Server, grace_s: float = 1.0) -> None:
         await asyncio.get_running_loop().create_future()
     finally:
         await server.stop(grace_s)
-
-
-def _sizes(*, receive: int, send: int) -> Options:
-    return ("grpc.max_receive_message_length", receive), ("grpc.max_send_message_length", send)

@@ -9,13 +9,15 @@ from fractions import Fraction
 
 import pytest
 
-from headrace.core import rtmp
+from headrace.core import flv, rtmp
+from headrace.core.broadcast import MAX_CONFIG_BYTES
 from headrace.core.media import Kind
+from headrace.edge import forwarder
 from headrace.edge.pace import Pace
 from headrace.edge.replay import FRAME_BYTES
 from headrace.wire import media
 from headrace.wire.control import ReleaseReason
-from tests.integration.edge.harness import DEADLINE_S, READ_BYTES, REPLAY_BYTES, Encoder, Stack, until
+from tests.integration.edge.harness import AAC, AVC, DEADLINE_S, READ_BYTES, REPLAY_BYTES, Encoder, Stack, until
 
 
 async def test_every_frame_arrives_once_and_in_order_and_the_end_is_told(stack: Stack) -> None:
@@ -164,6 +166,39 @@ async def test_a_refused_publish_is_told_why_and_then_closed(stack: Stack, app: 
     async with asyncio.timeout(DEADLINE_S):
         while await encoder.reader.read(65_536):
             pass
+
+
+@pytest.mark.parametrize("kind", ["video", "audio"])
+async def test_a_configuration_larger_than_any_is_refused_before_control_has_to_carry_it(
+    stack: Stack, kind: str
+) -> None:
+    encoder = await Encoder.dial(stack)
+    assert isinstance(await encoder.publish("a"), rtmp.PublishStarted)
+    if kind == "video":
+        encoder.rtmp.send_video(0, flv.encode_video(flv.VideoConfig(AVC + bytes(MAX_CONFIG_BYTES))))
+    else:
+        encoder.rtmp.send_audio(0, flv.encode_audio(flv.AudioConfig(AAC + bytes(MAX_CONFIG_BYTES))))
+    answer = await encoder.wait_for((rtmp.PublishRefused,))
+    assert isinstance(answer, rtmp.PublishRefused)
+    assert answer.code == "NetStream.Publish.Rejected"
+    assert answer.description == f"the {kind} configuration is larger than 16 KiB"
+
+
+async def test_a_transcoder_that_makes_no_progress_is_lost_though_it_answers_pings(
+    stack: Stack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(forwarder, "STALL_S", 0.5)
+    stack.transcoder.held_up.add("a")
+    encoder = await Encoder.dial(stack)
+    assert isinstance(await encoder.publish("a"), rtmp.PublishStarted)
+    encoder.describe()
+    for i in range(30):
+        encoder.frame(i)
+    encoder.rtmp.end()
+    await encoder.flush()
+    await until(lambda: stack.control.released and stack.control.released[-1][2])
+    assert stack.control.released[-1][1] is ReleaseReason.FAILED
+    assert (stack.transcoder.frames["a"], stack.transcoder.ends) == ([], {})
 
 
 async def test_a_codec_that_is_not_supported_yet_is_refused_in_a_sentence_that_names_it(stack: Stack) -> None:

@@ -18,9 +18,10 @@ from headrace.core.broadcast.plan import (
 )
 from headrace.core.broadcast.profile import Profile, ProfileError, RungSpec
 from headrace.core.broadcast.refusals import Refused
-from headrace.core.broadcast.source import AudioSource, Source, VideoSource
+from headrace.core.broadcast.source import MAX_CONFIG_BYTES, AudioSource, Source, VideoSource
 
 __all__ = [
+    "MAX_CONFIG_BYTES",
     "AudioRung",
     "AudioSource",
     "Claim",

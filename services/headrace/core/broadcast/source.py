@@ -7,6 +7,9 @@ keep.
 from dataclasses import dataclass
 from fractions import Fraction
 
+MAX_CONFIG_BYTES = 16 << 10
+"""A decoder configuration: real ones have some dozens of bytes, and each renewal of a session carries both of its."""
+
 
 @dataclass(frozen=True, slots=True)
 class VideoSource:
