@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import partial
 
 import httpx
 import pytest
@@ -79,9 +80,7 @@ def told() -> Iterator[Told]:
         stream = apart.create("a stream", "passthrough")
         with publish(Publisher.FFMPEG, Pace.REALTIME, FILM, stream.publish_urls[0]) as encoder:
             for url in stream.hls_urls:
-                eventually(
-                    "it is on air", lambda url=url: httpx.get(url, trust_env=False, timeout=30).status_code == 200, 30
-                )
+                eventually("it is on air", partial(shows, url), 30)
             run = str(stream.shown()["live"]["run"])
             wrong = stream.publish_urls[1].replace(stream.key, WRONG_KEY)
             with publish(Publisher.FFMPEG, Pace.REALTIME, FILM, wrong) as refused:
@@ -93,6 +92,11 @@ def told() -> Iterator[Told]:
         output = "".join(pod.output for pod in apart.pods)
         secrets = [stream.key, WRONG_KEY, apart.api_key]
         yield Told(stream, run, secrets, collector.spans, b"".join(collector.requests), output, shown)
+
+
+def shows(url: str) -> bool:
+    """Whether a viewer sees it."""
+    return httpx.get(url, trust_env=False, timeout=30).status_code == 200
 
 
 def last(shown: dict[str, bytes]) -> bytes:

@@ -38,21 +38,30 @@ class Collected:
 
 
 class Collector(TraceServiceServicer):
-    """Listens while its block runs; `port` 0 is any. One that is `silent` takes calls and answers none."""
+    """Listens while its block runs; `port` 0 is any. One that is `silent` takes calls and answers none.
 
-    def __init__(self, *, port: int = 0, silent: bool = False) -> None:
+    With `credentials` it speaks TLS.
+    """
+
+    def __init__(
+        self, *, port: int = 0, silent: bool = False, credentials: grpc.ServerCredentials | None = None
+    ) -> None:
         self.requests: list[bytes] = []
         self.metadata: list[dict[str, str | bytes]] = []
         self._silent = silent
         self._over = threading.Event()
         self._server = grpc.server(ThreadPoolExecutor(4))
         add_TraceServiceServicer_to_server(self, self._server)  # type: ignore[no-untyped-call]
-        self._port = self._server.add_insecure_port(f"127.0.0.1:{port}")
+        target = f"127.0.0.1:{port}"
+        self._scheme = "https" if credentials else "http"
+        self._port = (
+            self._server.add_secure_port(target, credentials) if credentials else self._server.add_insecure_port(target)
+        )
 
     @property
     def endpoint(self) -> str:
         """What `HEADRACE_OTLP_ENDPOINT` is set to."""
-        return f"http://127.0.0.1:{self._port}"
+        return f"{self._scheme}://127.0.0.1:{self._port}"
 
     def __enter__(self) -> "Collector":
         self._server.start()

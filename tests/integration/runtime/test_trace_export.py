@@ -6,8 +6,11 @@ import socket
 import sys
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
+import grpc
 import pytest
+import trustme
 
 from headrace.core.broadcast import RunId
 from headrace.runtime.telemetry import recording, trace_export, traces
@@ -169,10 +172,10 @@ process.run_process("origin", lambda: Service)
 """
 
 
-def run_and_stop(endpoint: str) -> float:
+def run_and_stop(endpoint: str, **environment: str) -> float:
     """How long a service takes to stop that has something to tell, seconds."""
     http = {"HEADRACE_HTTP_HOST": "127.0.0.1", "HEADRACE_HTTP_PORT": "0", "HEADRACE_POD": "origin-7"}
-    with Process([sys.executable, "-c", PROCESS], HEADRACE_OTLP_ENDPOINT=endpoint, **http) as process:
+    with Process([sys.executable, "-c", PROCESS], HEADRACE_OTLP_ENDPOINT=endpoint, **http, **environment) as process:
         eventually("it serves", lambda: "http_port=" in process.output, 20)
         since_s = time.monotonic()
         process.signal(signal.SIGTERM)
@@ -189,6 +192,21 @@ def test_a_service_s_last_spans_are_sent_before_it_ends() -> None:
 
 def test_a_service_stops_in_time_though_its_collector_is_deaf(deaf: str) -> None:
     assert run_and_stop(deaf) < trace_export.FLUSH_S + 3
+
+
+def test_a_collector_with_tls_is_sent_spans_where_its_authority_is_trusted_and_nothing_where_not(
+    tmp_path: Path,
+) -> None:
+    authority = trustme.CA()
+    own = authority.issue_cert("127.0.0.1")
+    pairs = [(own.private_key_pem.bytes(), own.cert_chain_pems[0].bytes())]
+    trusted = tmp_path / "authority.pem"
+    authority.cert_pem.write_to_path(str(trusted))
+    with Collector(credentials=grpc.ssl_server_credentials(pairs)) as collector:
+        run_and_stop(collector.endpoint)
+        assert collector.requests == []
+        run_and_stop(collector.endpoint, GRPC_DEFAULT_SSL_ROOTS_FILE_PATH=str(trusted))
+        assert [span.name for span in collector.spans] == ["first playlist"]
 
 
 def test_an_endpoint_that_cannot_be_is_a_sentence() -> None:
