@@ -7,8 +7,14 @@ from pathlib import Path
 import pytest
 from prometheus_client import REGISTRY, CollectorRegistry, generate_latest
 
+from headrace.edge import metrics as edge
+from headrace.livelog.base import LogError
+from headrace.origin import follower as _origins_errors  # noqa: F401
+from headrace.origin import metrics as origin
 from headrace.runtime.telemetry.metrics import BASE_UNITS, Counter
-from tests.support.house import REPO, SERVICES, imports, plant, tracked
+from headrace.transcoder import metrics as transcoder
+from headrace.transcoder import writer as _transcoders_errors  # noqa: F401
+from tests.support.house import REPO, SERVICES, imports, plant, sources, tracked
 from tests.support.metrics_reference import FILE, SERVICES_OF, Metric, as_yaml, catalogue, declared, reference
 
 NAME = re.compile(r"headrace(_[a-z0-9]+)+")
@@ -85,6 +91,65 @@ def test_what_breaks_the_law_is_found(wrong: dict[str, object]) -> None:
     right = Metric("headrace_edge_connections", "edge", "gauge", "connections", "Open connections.", {})
     assert list(against_the_law([right])) == []
     assert len(list(against_the_law([right._replace(**wrong)]))) == 1  # type: ignore[arg-type]
+
+
+SELECTOR = re.compile(r"(headrace_[a-z0-9_]+)\{([^}]*)\}")
+MATCHER = re.compile(r'(\w+)(!?=~?)"([^"]*)"')
+
+
+def wrong_selectors(text: str, known: Sequence[Metric]) -> Iterator[str]:
+    """Queries for labels, or values of labels, that a metric does not have."""
+    labels = {each.name + series: each.labels for each in known for series in SERIES}
+    for name, selector in SELECTOR.findall(text):
+        for label, operator, wanted in MATCHER.findall(selector):
+            has = labels.get(name, {}).get(label, ())
+            patterns = wanted.split("|") if operator.endswith("~") else [re.escape(wanted)]
+            if label != "le" and not all(any(re.fullmatch(each, value) for value in has) for each in patterns):
+                yield f"{name}{{{label}{operator}{wanted}}}"
+
+
+def test_the_queries_of_the_documents_ask_for_what_there_is() -> None:
+    texts = [(REPO / file).read_text() for file in tracked() if file.suffix == ".md"]
+    assert sum(len(SELECTOR.findall(text)) for text in texts) > 5
+    assert [wrong for text in texts for wrong in wrong_selectors(text, catalogue())] == []
+
+
+def test_a_query_for_what_is_not_there_is_found() -> None:
+    known = Metric("headrace_edge_x_seconds", "edge", "histogram", "seconds", ".", {"kind": ["a", "b"]})
+    text = 'headrace_edge_x_seconds_bucket{kind=~"a|b",le="0.1"} headrace_edge_x_seconds_sum{kind!="c", why="a"}'
+    assert list(wrong_selectors(text, [known])) == [
+        "headrace_edge_x_seconds_sum{kind!=c}",
+        "headrace_edge_x_seconds_sum{why=a}",
+    ]
+
+
+def words_of(folder: str, pattern: str) -> set[str]:
+    """What the core calls things that happen, by how it writes them."""
+    return {word for file in sources(SERVICES / "headrace" / folder) for word in re.findall(pattern, file.read_text())}
+
+
+def test_what_publishers_can_cause_has_a_value_of_its_own() -> None:
+    oddities = words_of("core/rtmp", r'noise\["(\w+)"') | words_of("core/flv", r'Ignored\("([^"]+)"')
+    assert len(oddities) > 20
+    assert oddities <= set(edge.ODDITIES)
+    ends = words_of("core/rtmp", r'code="(\w+)"') | words_of("core/rtmp", r'_close\("(\w+)"')
+    ends |= words_of("edge", r'_close\("(\w+)"')
+    assert {"media_idle", "bad_version"} <= ends
+    assert ends <= set(edge.CLOSES)
+    drops = words_of("edge", r'_dropped\("(\w+)"')
+    assert len(drops) > 3
+    assert drops <= set(edge.DROPS)
+
+
+def test_every_error_of_the_log_has_a_value_of_its_own() -> None:
+    codes = {each.code for each in _subclasses(LogError)}
+    assert {"log_empty", "log_unreachable", "log_diverged", "log_unavailable"} <= codes
+    assert codes - {"log_diverged"} <= set(origin.LOG_CODES)
+    assert codes - {"log_unavailable", "log_disagreement"} <= {*transcoder.OUTCOMES, "log"}
+
+
+def _subclasses(kind: type[LogError]) -> set[type[LogError]]:
+    return {kind}.union(*(_subclasses(each) for each in kind.__subclasses__()))
 
 
 def test_documents_and_tests_speak_of_metrics_that_exist() -> None:
