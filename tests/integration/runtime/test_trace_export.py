@@ -191,7 +191,7 @@ def test_a_service_s_last_spans_are_sent_before_it_ends() -> None:
 
 
 def test_a_service_stops_in_time_though_its_collector_is_deaf(deaf: str) -> None:
-    assert run_and_stop(deaf) < trace_export.FLUSH_S + 3
+    assert run_and_stop(deaf) < 8  # of the 15 that a spot node gives; a busy machine ends an interpreter slowly
 
 
 def test_a_collector_with_tls_is_sent_spans_where_its_authority_is_trusted_and_nothing_where_not(
