@@ -1,6 +1,8 @@
 """The Ingest stream over a real socket: order, ends, and what is under way when nobody reads."""
 
 import asyncio
+import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -14,8 +16,10 @@ from headrace.wire.errors import WireError
 from tests.integration.wire.conftest import Serving
 from tests.support.broadcasts import PLAN, SOURCE
 from tests.support.frozen import Freezer
+from tests.support.stack import Process
 
 KIB = 1024
+BUSY_S = 2.0 * (MEDIA.keepalive_s + MEDIA.silence_s)
 OPEN = media.Open(RunId("r"), 3, "sid", 2, 90_000, PLAN, SOURCE, 1_700_000_000_000)
 FRAME = Frame(Kind.VIDEO, True, 0, 3750, bytes(16 * KIB))
 
@@ -132,6 +136,32 @@ async def test_a_transcoder_that_falls_silent_is_found_out(serving: Serving, tmp
         async with asyncio.timeout(MEDIA.keepalive_s + MEDIA.silence_s + 1):
             with pytest.raises(media.IngestLost):
                 await call.read()
+
+
+async def test_a_call_on_which_nothing_is_said_is_pinged_and_goes_on(serving: Serving) -> None:
+    async def handler(_: media.Open, stream: media.IngestStream) -> None:
+        await stream.write(media.Accepted(0))
+        await asyncio.sleep(6 * MEDIA.keepalive_s)  # with gRPC's defaults: too many pings, at the third
+        await stream.write(media.Progress(1, 1))
+
+    async with serving(lambda server: media.add_ingest(server, handler)) as channel:
+        call = media.IngestClient(channel).ingest()
+        await opened(call)
+        assert await call.read() == media.Progress(1, 1)
+
+
+async def test_a_transcoder_whose_interpreter_is_busy_is_not_taken_for_a_dead_one(tmp_path: Path) -> None:
+    target = f"unix:{tmp_path}/busy"
+    with Process([sys.executable, "-m", "tests.support.busy_transcoder", target, str(BUSY_S)]) as process:
+        async with open_channel(target, MEDIA) as channel:
+            async with asyncio.timeout(20):
+                await channel.channel_ready()
+            call = media.IngestClient(channel).ingest()
+            await opened(call)
+            await call.write(media.Frames([FRAME]))
+            began_s = time.monotonic()
+            assert isinstance(await call.read(), media.Progress), process.output
+            assert time.monotonic() - began_s >= BUSY_S, "nothing was held up"
 
 
 async def test_a_stalled_call_does_not_slow_another_on_the_same_channel(serving: Serving) -> None:
