@@ -4,6 +4,8 @@ Law: a unit is its payload without start code, length or trailing zeros; its typ
 byte. Source: ITU-T H.264 §7.3.1, §7.4.1, Annex B; ISO/IEC 14496-15 §5.3.
 """
 
+from collections.abc import Iterator
+
 from headrace.core.codec.errors import CodecError
 
 IDR = 5
@@ -53,8 +55,8 @@ def is_idr(sample: bytes, length_size: int = 4) -> bool:
     return IDR in nal_types(sample, length_size)
 
 
-def _spans(sample: bytes, length_size: int) -> list[tuple[int, int]]:
-    spans: list[tuple[int, int]] = []
+def _spans(sample: bytes, length_size: int) -> Iterator[tuple[int, int]]:
+    # One by one: a hostile sample has a unit in every second byte, and a span takes a hundred.
     position, size = 0, len(sample)
     while position < size:
         start = position + length_size
@@ -62,5 +64,4 @@ def _spans(sample: bytes, length_size: int) -> list[tuple[int, int]]:
         if start > size or position > size:
             raise CodecError("NAL unit reaches past the end of its sample")
         if position > start:
-            spans.append((start, position))
-    return spans
+            yield start, position
