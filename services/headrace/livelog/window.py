@@ -4,7 +4,9 @@ Law: pure; the memory log and the writers of others decide by this alone. Only w
 rung at once, so a rung that lags keeps them all. Neighbours: `held` and `redis.writing` drop the entries themselves.
 """
 
+from bisect import bisect_right
 from collections import deque
+from operator import itemgetter
 
 from headrace.core.broadcast import Entry, Gap, Part, Plan, RunStart
 from headrace.core.media import TICKS_PER_S
@@ -69,7 +71,9 @@ class Window:
     @property
     def _reach(self) -> int:
         """The end of the newest segment that is whole in every rung."""
-        return self._segments[min(self._whole.values()) - self._segments[0][0]][2]
+        # MSNs are no indexes: a writer that is broken leaves some out, and its log must still be read.
+        whole = min(self._whole.values())
+        return self._segments[bisect_right(self._segments, whole, key=itemgetter(0)) - 1][2]
 
 
 def kept(plan: Plan, longest: int) -> int:
