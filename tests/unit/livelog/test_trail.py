@@ -2,13 +2,14 @@
 
 import hashlib
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from headrace.core.broadcast import Hold, RunStart
 from headrace.livelog.base import Cursor, Published, Reading
 from headrace.livelog.redis.answers import Found
-from headrace.livelog.redis.subscriptions import Push
+from headrace.livelog.redis.subscriptions import Push, _push
 from headrace.livelog.redis.trail import REMEMBERED, Trail
 from headrace.wire.log import entry_to_bytes
 from tests.support.broadcasts import PLAN
@@ -173,3 +174,10 @@ def test_what_a_follower_remembers_is_bounded() -> None:
     for at in range(3 * REMEMBERED):
         follower.hear(log.grow(at))
     assert len(follower.trail._ids) <= REMEMBERED + 1
+
+
+@pytest.mark.parametrize("data", [b"", b"1", b"1 ", b"x y z", b"1 \xff z", b"-1 0 z", b"9" * 30 + b" 0 z"])
+def test_a_push_that_no_writer_of_ours_made_has_the_log_read(data: bytes) -> None:
+    trail = Trail(Cursor(0, ""))
+    assert trail.follow([_push(data)]) == (None, True)
+    assert trail.cursor == Cursor(0, "")

@@ -5,6 +5,7 @@ silence. What nobody takes is bounded in bytes. Neighbours: `following` reads be
 """
 
 import asyncio
+import re
 from collections import Counter, deque
 from contextlib import suppress
 from typing import Any, NamedTuple
@@ -23,6 +24,8 @@ PING_S = 1.0
 SILENCE_S = 3.0  # a server that answers no ping for this long is lost
 IDLE_S = 30.0
 MAX_BYTES = 1 << 20  # of one run's pushes that nobody took yet
+
+_PUSH = re.compile(rb"([0-9]{1,19}) ([0-9a-f]{0,64}) (.*)", re.DOTALL)
 
 _dropped = RateLimited(logger(__name__), "a follower is too slow: it reads the log again")
 _RECONNECTS = metrics.RECONNECTS.labels("follower")
@@ -244,5 +247,6 @@ class Subscriptions:
 
 
 def _push(data: bytes) -> Push:
-    n, entry_id, entry = data.split(b" ", 2)
-    return Push(int(n), entry_id, entry)
+    """What cannot be read comes from no writer of ours: it stands for what was missed, and the log is read."""
+    said = _PUSH.fullmatch(data)
+    return Push(int(said[1]), said[2], said[3]) if said else Push(0, b"?", b"")
