@@ -12,6 +12,7 @@ from tests.unit.control.test_sessions import on_air, publish
 LADDER = {"rungs": [{"height": 720, "fps": 30, "maxrate_kbps": 4000}], "audio_kbps": 96}
 LATE = "OTk5OTk5OTk5OTk5OTk5OTk5OTkueA"  # a cursor of 99999999999999999999 ms
 EARLY = "LTEueA"  # one of -1 ms
+NUL = "MS4A"  # one of 1 ms, and of a stream that no database can name
 
 
 def assert_problem(answer: httpx.Response, status: int, code: str) -> None:
@@ -180,7 +181,16 @@ async def test_pages_hold_every_stream_once_newest_first(parts: Control) -> None
 
 @pytest.mark.parametrize(
     "query",
-    ["cursor=%21%21", "cursor=YWJj", f"cursor={LATE}", f"cursor={EARLY}", "limit=0", "limit=201", "limit=x"],
+    [
+        "cursor=%21%21",
+        "cursor=YWJj",
+        f"cursor={LATE}",
+        f"cursor={EARLY}",
+        f"cursor={NUL}",
+        "limit=0",
+        "limit=201",
+        "limit=x",
+    ],
 )
 async def test_a_bad_cursor_or_limit_is_named(parts: Control, query: str) -> None:
     async with parts.client() as client:
@@ -271,3 +281,12 @@ async def test_a_bug_is_a_problem_that_tells_nothing(parts: Control, monkeypatch
         answer = await client.get("/v1/streams/x")
     assert_problem(answer, 500, "internal")
     assert "secret" not in answer.text
+
+
+async def test_text_that_postgresql_cannot_keep_is_refused_whatever_the_database(parts: Control) -> None:
+    async with parts.client() as client:
+        named = await client.post("/v1/streams", json={"name": "a\0b"})
+        answers = [named, *[await client.request(method, "/v1/streams/%00") for method in ("GET", "DELETE")]]
+        answers.append(await client.post("/v1/streams/a%00/key"))
+    for answer in answers:
+        assert_problem(answer, 422, "invalid")

@@ -48,7 +48,8 @@ _PROFILE = {
     "examples": ["auto", {"rungs": [{"height": 720, "fps": 30, "maxrate_kbps": 4000}], "audio_kbps": 128}],
 }
 ProfileJson = Annotated[str | dict[str, Any], WithJsonSchema(_PROFILE)]
-Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
+KEEPABLE = r"^[^\x00]*$"  # PostgreSQL's text has no NUL; SQLite's has, and would let it pass
+Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200, pattern=KEEPABLE)]
 
 
 class StreamRequest(BaseModel):

@@ -11,7 +11,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Header, Path, Query, Response
 
 from headrace.control.http.problems import responses
-from headrace.control.http.schemas import StreamJson, StreamPage, StreamRequest, StreamWithKey
+from headrace.control.http.schemas import KEEPABLE, StreamJson, StreamPage, StreamRequest, StreamWithKey
 from headrace.control.http.security import Guard
 from headrace.control.registry import Registry
 from headrace.control.settings import ControlSettings
@@ -32,7 +32,7 @@ IdempotencyKey = Annotated[
         "nothing and gets the same stream and stream key; another request with it is refused with 409.",
     ),
 ]
-Id = Annotated[str, Path(description="The stream's id.", max_length=32)]
+Id = Annotated[str, Path(description="The stream's id.", max_length=32, pattern=KEEPABLE)]
 
 
 class BadCursor(HeadraceError):
@@ -115,6 +115,6 @@ def _position(cursor: str) -> tuple[int, str]:
         created_ms = int(created)
     except (binascii.Error, ValueError) as error:
         raise BadCursor(_NOT_OURS) from error
-    if not 0 <= created_ms <= MAX_MS:
+    if not 0 <= created_ms <= MAX_MS or "\0" in stream_id:
         raise BadCursor(_NOT_OURS)
     return created_ms, stream_id
