@@ -46,11 +46,14 @@ PLAN = Plan(
 )
 
 _names = st.text("abcdefghijklmnopqrstuvwxyz0123456789", min_size=1, max_size=12)
+_codecs = st.from_regex(r"[A-Za-z0-9._-]{1,20}", fullmatch=True)
 _text = st.text(max_size=20)
 _bytes = st.binary(max_size=64)
 _u32 = st.integers(0, 2**32 - 1)
 _u64 = st.integers(0, 2**64 - 1)
 _ticks = st.integers(-(2**63), 2**63 - 1)
+_lengths = st.integers(1, 2**63 - 1)
+_targets = st.integers(1, 2**32 - 1)
 _rates = st.fractions(0, 1000, max_denominator=100_000)
 
 video_sources = st.builds(
@@ -127,12 +130,12 @@ plans = st.builds(
     cut=st.sampled_from(Cut),
     video=st.lists(video_rungs.filter(lambda r: r.name != "sound"), max_size=4, unique_by=lambda r: r.name).map(tuple),
     audio=st.none() | audio_rungs,
-    segment=_ticks,
-    part=_ticks,
-    gap=_ticks,
-    target_duration_s=_u32,
-    part_target_ms=_u32,
-    source_rate=_rates,
+    segment=_lengths,
+    part=_lengths,
+    gap=_lengths,
+    target_duration_s=_targets,
+    part_target_ms=_targets,
+    source_rate=_rates.filter(bool),
     window_s=_u32,
     fold_version=_u32,
 )
@@ -151,9 +154,9 @@ _place = {
 TRACEPARENT = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"  # W3C's own example
 entries: st.SearchStrategy[Entry] = st.one_of(
     st.builds(RunStart, plan=plans, anchor_ms=_ticks, traceparent=st.sampled_from(("", TRACEPARENT))),
-    st.builds(Init, rung=_names, codecs=_text, data=_bytes, width=_u32, height=_u32, frame_rate=_rates, channels=_u32),
-    st.builds(Part, independent=st.booleans(), size=_u32, digest=_text, encoder=_text, **_place),
-    st.builds(Gap, encoder=_text, **_place),
+    st.builds(Init, rung=_names, codecs=_codecs, data=_bytes, width=_u32, height=_u32, frame_rate=_rates, channels=_u32),
+    st.builds(Part, independent=st.booleans(), size=_u32, digest=_text, encoder=_names, **_place),
+    st.builds(Gap, encoder=st.just("") | _names, **_place),
     st.builds(Hold, at=_ticks),
     st.builds(End, at=_ticks),
 )

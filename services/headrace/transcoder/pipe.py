@@ -15,6 +15,7 @@ from fractions import Fraction
 from typing import Any, NamedTuple
 
 from headrace.core.broadcast import Gap, Init, Part, Plan, Source
+from headrace.core.broadcast.names import is_codec_string, is_name
 from headrace.core.errors import HeadraceError
 from headrace.core.media import Frame, Kind
 from headrace.livelog.base import RungPosition
@@ -171,6 +172,8 @@ def _pack_init(init: Init) -> list[bytes]:
 def _unpack_init(payload: bytes) -> Init:
     width, height, over, under, channels = _INIT.unpack_from(payload)
     (rung, codecs), data = _split(payload, _INIT.size, 2)
+    if not (is_name(rung) and is_codec_string(codecs)):
+        raise ValueError("no rung's name, or no codec's")
     return Init(rung, codecs, data, width, height, Fraction(over, under), channels)
 
 
@@ -184,6 +187,8 @@ def _pack_part(made: Made) -> list[bytes]:
 def _unpack_part(payload: bytes) -> Made:
     msn, index, start, end, segment_start, flags, discontinuity = _PLACE.unpack_from(payload)
     (rung, digest, encoder), data = _split(payload, _PLACE.size, 3)
+    if not (is_name(rung) and is_name(encoder)):
+        raise ValueError("no rung's name, or no encoder's")
     part = Part(
         rung=rung, msn=msn, part=index, start=start, end=end, segment_start=segment_start, opened=bool(flags & 1),
         segment_end=bool(flags & 2), independent=bool(flags & 4), size=len(data), digest=digest, encoder=encoder,
@@ -201,6 +206,8 @@ def _pack_gap(gap: Gap) -> list[bytes]:
 def _unpack_gap(payload: bytes) -> Gap:
     msn, index, start, end, segment_start, flags, discontinuity = _PLACE.unpack_from(payload)
     (rung, encoder), _ = _split(payload, _PLACE.size, 2)
+    if not is_name(rung) or (encoder and not is_name(encoder)):
+        raise ValueError("no rung's name, or no encoder's")
     return Gap(rung, msn, index, start, end, segment_start, bool(flags & 1), bool(flags & 2), discontinuity, encoder)
 
 

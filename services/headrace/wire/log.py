@@ -1,12 +1,14 @@
 """The live log's entries as bytes.
 
 Law: equal entries give equal bytes on every pod, since a log compares and chains them; a kind that this version does
-not know is None, never an error. Neighbours: `livelog` stores these bytes, `core.broadcast.entries` gives them meaning.
+not know is None, never an error. What is read can be printed: names hold nothing that could end a line or a URL.
+Neighbours: `livelog` stores these bytes, `core.broadcast.entries` gives them meaning.
 """
 
 from fractions import Fraction
 
 from headrace.core.broadcast import End, Entry, Gap, Hold, Init, Part, RunStart
+from headrace.core.broadcast.names import is_codec_string, is_name
 from headrace.wire.errors import WireError
 from headrace.wire.types import parse, plan_from_wire, plan_to_wire, rational_from_wire, rational_to_wire, require
 from headrace.wire.v1 import log_pb2 as pb
@@ -24,6 +26,8 @@ def entry_from_bytes(data: bytes) -> Entry | None:
     if kind == "part":
         part = message.part
         place = _place(part)
+        if not is_name(part.encoder):
+            raise WireError("PartEntry.encoder: no name")
         return Part(
             place.rung,
             place.msn,
@@ -41,6 +45,8 @@ def entry_from_bytes(data: bytes) -> Entry | None:
         )
     if kind == "gap":
         place = _place(message.gap)
+        if message.gap.encoder and not is_name(message.gap.encoder):
+            raise WireError("GapEntry.encoder: no name")
         return Gap(
             place.rung,
             place.msn,
@@ -58,8 +64,10 @@ def entry_from_bytes(data: bytes) -> Entry | None:
         return RunStart(plan_from_wire(message.run.plan), message.run.anchor_ms, message.run.traceparent)
     if kind == "init":
         init = message.init
-        if not init.rung:
-            raise WireError("InitEntry.rung: missing")
+        if not is_name(init.rung):
+            raise WireError("InitEntry.rung: no name")
+        if not is_codec_string(init.codecs):
+            raise WireError("InitEntry.codecs: no codec string")
         return Init(
             init.rung,
             init.codecs,
@@ -126,6 +134,6 @@ def _place_to_wire(entry: Part | Gap) -> pb.Place:
 def _place(message: pb.PartEntry | pb.GapEntry) -> pb.Place:
     require(message, "place")
     place = message.place
-    if not place.rung:
-        raise WireError("Place.rung: missing")
+    if not is_name(place.rung):
+        raise WireError("Place.rung: no name")
     return place

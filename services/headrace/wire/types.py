@@ -24,12 +24,15 @@ from headrace.core.broadcast import (
     VideoRung,
     VideoSource,
 )
+from headrace.core.broadcast.names import is_name
 from headrace.wire.errors import WireError
 from headrace.wire.v1 import types_pb2 as pb
 
 M = TypeVar("M", bound=Message)
 
 _CUTS = {Cut.GRID: pb.CUT_GRID, Cut.KEYFRAMES: pb.CUT_KEYFRAMES}
+_POSITIVE = ("segment", "part", "gap", "target_duration_s", "part_target_ms", "source_rate")
+"""Of a plan: all that somebody divides by, or waits for."""
 _CUTS_BACK = {number: cut for cut, number in _CUTS.items()}
 
 
@@ -219,6 +222,11 @@ def plan_from_wire(message: pb.Plan) -> Plan:
     )
     if len(set(plan.rung_names)) != len(plan.rung_names):
         raise WireError("Plan: two rungs have the same name")
+    if not all(map(is_name, plan.rung_names)):
+        raise WireError("Plan: a rung's name is none")
+    for field in _POSITIVE:
+        if getattr(plan, field) <= 0:
+            raise WireError(f"Plan.{field}: {getattr(plan, field)} is not above 0")
     return plan
 
 

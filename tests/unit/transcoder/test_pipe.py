@@ -1,5 +1,6 @@
 """The pipe's messages: there and back, cut short, and hostile."""
 
+from dataclasses import replace
 from fractions import Fraction
 
 import pytest
@@ -79,5 +80,24 @@ def test_a_message_above_the_bound_is_not_sent() -> None:
 
 def test_a_worker_cannot_invent_what_is_counted() -> None:
     number, _, payload = split(b"".join(encode(Counted("x" * 40, 1))))
+    with pytest.raises(PipeBroken):
+        decode(number, payload)
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        Made(replace(PART, rung="../720p"), b"moof"),
+        Made(replace(PART, encoder='e"\n#EXT-X-ENDLIST'), b"moof"),
+        Made(replace(PART, encoder=""), b"moof"),
+        Gap("", 3, 2, 540_000, 570_000, 540_000, True),
+        Gap("audio", 3, 2, 540_000, 570_000, 540_000, True, encoder="e/1"),
+        Init("720p", 'avc1"', b"ftyp"),
+        Init("7\n20p", "avc1.64001F", b"ftyp"),
+    ],
+    ids=repr,
+)
+def test_a_worker_cannot_write_lines_into_playlists(message: Message) -> None:
+    number, _, payload = split(b"".join(encode(message)))
     with pytest.raises(PipeBroken):
         decode(number, payload)

@@ -274,6 +274,15 @@ no_rate = types_pb2.Plan(cut=types_pb2.CUT_GRID)
 twins = types_pb2.Plan()
 twins.CopyFrom(plan)
 twins.video.add().CopyFrom(plan.video[0])
+misnamed = types_pb2.Plan()
+misnamed.CopyFrom(plan)
+misnamed.video[0].name = "a/b"
+zeroes = []
+for field in ("segment", "part", "gap", "target_duration_s", "part_target_ms"):
+    zeroed = types_pb2.Plan()
+    zeroed.CopyFrom(plan)
+    setattr(zeroed, field, 0)
+    zeroes.append((field, zeroed))
 no_video = types_pb2.Source()
 profile = types.profile_to_wire(Profile(source=True))
 whole: dict[str, Any] = {"stream": "s", "run": "r", "session": 1, "session_id": "i"}
@@ -310,6 +319,8 @@ BAD: list[tuple[str, Callable[[bytes], object], Any]] = [
     ("cut", types.plan_from_bytes, types_pb2.Plan(cut=7)),  # type: ignore[arg-type]
     ("cut", types.plan_from_bytes, types_pb2.Plan()),
     ("same name", types.plan_from_bytes, twins),
+    ("rung", types.plan_from_bytes, misnamed),
+    *((field, types.plan_from_bytes, zeroed) for field, zeroed in zeroes),
     ("profile", control_messages.opened_from_bytes, control_pb2.OpenSessionResponse()),
     ("rung", control_messages.opened_from_bytes, control_pb2.OpenSessionResponse(profile=types_pb2.Profile())),
     *(
@@ -363,6 +374,13 @@ BAD: list[tuple[str, Callable[[bytes], object], Any]] = [
     ("place", log.entry_from_bytes, log_pb2.LogEntry(gap=log_pb2.GapEntry())),
     ("rung", log.entry_from_bytes, log_pb2.LogEntry(gap=log_pb2.GapEntry(place=log_pb2.Place()))),
     ("rung", log.entry_from_bytes, log_pb2.LogEntry(init=log_pb2.InitEntry())),
+    ("codecs", log.entry_from_bytes, log_pb2.LogEntry(init=log_pb2.InitEntry(rung="a", codecs='avc1"\n'))),
+    ("encoder", log.entry_from_bytes, log_pb2.LogEntry(part=log_pb2.PartEntry(place=log_pb2.Place(rung="a")))),
+    (
+        "encoder",
+        log.entry_from_bytes,
+        log_pb2.LogEntry(gap=log_pb2.GapEntry(place=log_pb2.Place(rung="a"), encoder="a b")),
+    ),
     ("plan", log.entry_from_bytes, log_pb2.LogEntry(run=log_pb2.RunEntry())),
 ]
 
