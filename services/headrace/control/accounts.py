@@ -14,6 +14,7 @@ from contextlib import suppress
 from typing import TypeVar
 from zlib import crc32
 
+from headrace.control import metrics
 from headrace.control.db import Conflict, Database, DatabaseError
 from headrace.control.fleet import Fleet
 from headrace.control.keys import new_session_id
@@ -65,6 +66,7 @@ class Accounts:
                     due_s = self._clock() + PERIOD_S
                     await self.round()
             except DatabaseError as error:
+                metrics.DATABASE_FAILURES.labels("accounts").inc()
                 _failed({"error": str(error)})
             await asyncio.sleep(SOONEST_S)
             with suppress(TimeoutError):

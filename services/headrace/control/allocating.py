@@ -77,6 +77,11 @@ class Allocating:
         self._endings = endings
         self._plans = Batches(self._plan, settings.queue_length, settings.queue_wait_s)
 
+    @property
+    def waiting(self) -> int:
+        """How many sessions that ask for a transcoder wait for their answer to be looked for."""
+        return self._plans.waiting
+
     async def run(self) -> None:
         """Until cancelled."""
         await self._plans.run()

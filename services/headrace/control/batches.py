@@ -40,6 +40,11 @@ class Batches(Generic[Q, A]):
         self._waiting: deque[_Asked[Q, A]] = deque()
         self._somebody = asyncio.Event()
 
+    @property
+    def waiting(self) -> int:
+        """Questions that no batch has taken yet."""
+        return len(self._waiting)
+
     async def ask(self, question: Q) -> A:
         """The answer, once `run` gives it. Raises Refused (unavailable), and what `serve` raises."""
         if len(self._waiting) >= self._length:

@@ -129,6 +129,7 @@ class Endings:
                     self.healthy = True
                 except DatabaseError as error:
                     self.healthy = False
+                    metrics.DATABASE_FAILURES.labels("endings").inc()
                     _sweep_failed({"error": str(error)})
                 else:
                     for run in over:
@@ -172,6 +173,7 @@ class Endings:
                 if isinstance(error, Unreachable):
                     await self._abandon(run.id)
         except DatabaseError as error:
+            metrics.DATABASE_FAILURES.labels("endings").inc()
             _sweep_failed({"error": str(error)})
 
     async def _abandon(self, run: RunId) -> None:

@@ -30,6 +30,19 @@ END_FAILURES = Counter("headrace_control_end_failures_total", "Tries to end a ru
 STREAMS = Gauge("headrace_control_streams", "Streams that exist.")
 RUNS_LIVE = Gauge("headrace_control_live_runs", "Runs without an end.")
 TRANSCODERS = Gauge("headrace_control_transcoders", "Transcoders that report.")
+WAITING = Gauge(
+    "headrace_control_waiting_publishes",
+    "Publishes that wait here: to be looked at, for a transcoder's name, for a turn at the database, for room.",
+    {"queue": ("open", "allocate", "database", "room")},
+)
+WAITING_LIMIT = Gauge(
+    "headrace_control_waiting_limit_publishes", "How many may wait in each queue; one more is refused."
+)
+DATABASE_FAILURES = Counter(
+    "headrace_control_database_failures_total",
+    "Rounds of upkeep that the database did not answer: of the books of who holds what, or of runs that are over.",
+    {"by": ("accounts", "endings")},
+)
 REQUESTS = Counter(
     "headrace_control_requests_total",
     "HTTP requests answered, by the route's template.",

@@ -102,6 +102,11 @@ class Opening:
         self._continuation = Continuation(settings.lease_s, turns, fleet, placing, endings)
         self._looks = Batches(self._look, settings.queue_length, settings.queue_wait_s)
 
+    @property
+    def waiting(self) -> int:
+        """How many publishes that ask for a session wait for their answer to be looked for."""
+        return self._looks.waiting
+
     async def run(self) -> None:
         """Until cancelled."""
         await self._looks.run()

@@ -33,7 +33,8 @@ class Placing:
         self._wait_s = settings.queue_wait_s
         self._fleet = fleet
         self._accounts = accounts
-        self._waiting = 0
+        self.waiting = 0
+        """Runs that have no room yet."""
 
     async def place(self, cost: int, zone: str, take: Take, *, shrink: bool) -> Candidate:
         """The transcoder on which `take` took `cost` pixels/s; `shrink`: or the largest room there is, where that is
@@ -78,10 +79,10 @@ class Placing:
 
     @asynccontextmanager
     async def _queued(self) -> AsyncIterator[None]:
-        if self._waiting >= self._length:
+        if self.waiting >= self._length:
             raise too_many()
-        self._waiting += 1
+        self.waiting += 1
         try:
             yield
         finally:
-            self._waiting -= 1
+            self.waiting -= 1

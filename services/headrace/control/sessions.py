@@ -8,6 +8,8 @@ Neighbours: `service` serves it; `opening`, `allocating` and `renewals` answer, 
 import logging
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
+from typing import Protocol
 
 from headrace.control import metrics
 from headrace.control.accounts import Accounts
@@ -43,6 +45,12 @@ _tracer = Tracer("control")
 _refused = {reason: RateLimited(_log, "publish refused") for reason in Reason}  # who guesses keys hides no other one
 
 
+class _Queue(Protocol):
+    @property
+    def waiting(self) -> int:
+        """How many wait in it."""
+
+
 class Sessions:
     """What edges ask: the handler of `wire.control`'s Sessions. Its reasons of release are values of `SessionState`.
 
@@ -67,6 +75,15 @@ class Sessions:
         self._endings = endings
         self._opening = Opening(settings, turns, fleet, leases, placing, endings, CellChoice(log, fleet.now_s))
         self._allocating = Allocating(settings, turns, log, fleet, placing, endings)
+        queues: dict[str, _Queue] = {
+            "open": self._opening,
+            "allocate": self._allocating,
+            "database": turns,
+            "room": placing,
+        }
+        for name, queue in queues.items():
+            metrics.WAITING.labels(name).set_function(partial(_waiting, queue))
+        metrics.WAITING_LIMIT.set(settings.queue_length)
         self._renewals = Renewals(database, fleet, leases, endings, signer)
         self._signer = signer
 
@@ -139,3 +156,7 @@ class Sessions:
                 await self._endings.end(run)
             except LogError as error:
                 _unended({"run": run}, error=error)
+
+
+def _waiting(queue: _Queue) -> int:
+    return queue.waiting

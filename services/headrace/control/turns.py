@@ -22,7 +22,8 @@ class Turns:
         self._length = length
         self._wait_s = wait_s
         self._turns = asyncio.Semaphore(max(1, connections * 3 // 4))
-        self._waiting = 0
+        self.waiting = 0
+        """Transactions that have no turn yet."""
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[Transaction]:
@@ -48,16 +49,16 @@ class Turns:
             self._turns.release()
 
     async def _wait(self) -> None:
-        if self._waiting >= self._length:
+        if self.waiting >= self._length:
             raise too_many()
-        self._waiting += 1
+        self.waiting += 1
         try:
             async with asyncio.timeout(self._wait_s):
                 await self._turns.acquire()
         except TimeoutError:
             raise too_many() from None
         finally:
-            self._waiting -= 1
+            self.waiting -= 1
 
 
 def too_many() -> Refused:
