@@ -11,6 +11,7 @@ from typing import Literal, NamedTuple, get_args, get_origin
 from pydantic import SecretStr
 from pydantic.fields import FieldInfo
 
+from headrace.cli.doctor.settings import DoctorSettings
 from headrace.control.settings import ControlSettings
 from headrace.edge.settings import EdgeSettings
 from headrace.livelog.settings import LogSettings
@@ -68,6 +69,11 @@ SECTIONS = (
     Section("Transcoder", "`python -m headrace.transcoder`", TranscoderSettings),
     Section("Origin", "`python -m headrace.origin`", OriginSettings),
     Section("Control", "`python -m headrace.control`", ControlSettings),
+    Section(
+        "Doctor",
+        "`headrace doctor`; those of the live log and of TLS, too, and it compares the settings of control.",
+        DoctorSettings,
+    ),
 )
 
 

@@ -19,6 +19,7 @@ from headrace.wire.identity import Role, parse_identity
 
 DAY_S = 24 * 3600
 SOON_DAYS = 7
+SOON_SHARE = 1 / 3
 SHOW_S = 4.0
 POSTGRES_PORT = 5432
 POSTGRES_ASKS = b"\x00\x00\x00\x08\x04\xd2\x16\x2f"  # SSLRequest
@@ -41,14 +42,15 @@ class Server:
     asks: bytes = b""
 
 
-def ends(subject: str, not_after_s: float, now_s: float) -> Result:
-    """How long a certificate is still valid."""
+def ends(subject: str, not_before_s: float, not_after_s: float, now_s: float) -> Result:
+    """How long a certificate is still valid. One of a short life is renewed often: it ends soon in its last third."""
     days = (not_after_s - now_s) / DAY_S
+    soon_days = min(SOON_DAYS, (not_after_s - not_before_s) / DAY_S * SOON_SHARE)
     if days < 0:
         seen = f"expired {_days(-days)} ago"
         return failure("certificates", subject, seen, "nobody accepts it", "renew it; services read it by themselves")
     seen = f"valid for {_days(days)}"
-    if days < SOON_DAYS:
+    if days < soon_days:
         return warning("certificates", subject, seen, "it ends soon", "see why nothing has renewed it")
     return ok("certificates", subject, seen)
 
@@ -74,7 +76,7 @@ def file(name: str, path: str, now_s: float) -> list[Result]:
     except ValueError:
         wrong = "it holds no certificate in PEM"
         return [failure("certificates", subject, "not a certificate", wrong, "is this the right file?")]
-    return [ends(subject, min(each.not_valid_after_utc.timestamp() for each in found), now_s)]
+    return [_ends(subject, min(found, key=lambda each: each.not_valid_after_utc), now_s)]
 
 
 async def shown(server: Server, now_s: float) -> list[Result]:
@@ -89,7 +91,7 @@ async def shown(server: Server, now_s: float) -> list[Result]:
         said = tls_words.tls_error_in(error)
         why = tls_words.explain(said, server.host) if said else str(error) or f"nothing within {SHOW_S:g} s"
         return [failure("certificates", subject, why, "it shows no certificate", "see whether it speaks TLS there")]
-    found = [ends(subject, leaf.not_valid_after_utc.timestamp(), now_s)]
+    found = [_ends(subject, leaf, now_s)]
     if refused and "expired" not in refused:
         todo = "is this its authority, and its name?"
         found.append(failure("certificates", subject, refused, "we do not accept it", todo))
@@ -163,5 +165,10 @@ def _uris(leaf: x509.Certificate) -> list[str]:
     return names.get_values_for_type(x509.UniformResourceIdentifier)
 
 
+def _ends(subject: str, leaf: x509.Certificate, now_s: float) -> Result:
+    return ends(subject, leaf.not_valid_before_utc.timestamp(), leaf.not_valid_after_utc.timestamp(), now_s)
+
+
 def _days(days: float) -> str:
-    return f"{days:.0f} days" if days >= 2 else f"{days * 24:.0f} hours"
+    hours = days * 24
+    return f"{days:.0f} days" if days >= 2 else f"{hours:.0f} hours" if hours >= 2 else f"{hours * 60:.0f} minutes"

@@ -89,7 +89,10 @@ async def edge(url: str) -> Result:
     parts = urlsplit(url)
     host, port = parts.hostname or "", parts.port or RTMP_PORTS.get(parts.scheme, 0)
     if parts.scheme not in RTMP_PORTS or not host:
-        return failure("reach", "edge", url, "this is no RTMP URL", "set HEADRACE_PUBLIC_RTMP_URL to rtmp://host/live")
+        return failure(
+            "reach", "edge", "no RTMP URL", "this is no RTMP URL", "set HEADRACE_PUBLIC_RTMP_URL to rtmp://host/live"
+        )
+    url = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"  # people paste URLs with a key behind the application
     began_s = monotonic_s()
     try:
         async with asyncio.timeout(ANSWER_S):

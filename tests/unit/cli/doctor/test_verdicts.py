@@ -37,8 +37,15 @@ KEY = SecretStr("k" * 20)
     ],
 )
 def test_a_certificate_is_judged_by_when_it_ends(days: float, outcome: Outcome, seen: str) -> None:
-    found = certificates.ends("control", 10**9 + days * DAY_S, 10**9)
+    found = certificates.ends("control", 0, 10**9 + days * DAY_S, 10**9)
     assert (found.outcome, found.seen) == (outcome, seen)
+
+
+@pytest.mark.parametrize(("left_s", "outcome"), [(2400, Outcome.OK), (1100, Outcome.WARNING), (-60, Outcome.FAILURE)])
+def test_one_that_lives_for_an_hour_ends_soon_in_its_last_third(left_s: int, outcome: Outcome) -> None:
+    found = certificates.ends("control", left_s - 3600, left_s, 0)
+    assert found.outcome is outcome
+    assert "minutes" in found.seen
 
 
 def test_a_service_shows_the_certificate_of_its_role() -> None:
