@@ -20,6 +20,15 @@ from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from headrace.runtime.config import PREFIX, BadSetting, Settings
 
+# What the certificate's parts raise where they cannot be made out, each when it is first looked at.
+_UNREADABLE = (
+    ValueError,
+    UnsupportedAlgorithm,
+    x509.InvalidVersion,
+    x509.DuplicateExtension,
+    x509.UnsupportedGeneralNameType,
+)
+
 
 class TlsSettings(Settings):
     """`HEADRACE_*` variables of TLS between the services."""
@@ -107,7 +116,7 @@ def check(files: Files, material: Material, now_s: float) -> Certificate:
     key = _private_key(files.key, material.key)
     try:
         return _checked(files, chain, key, authorities, now)
-    except (ValueError, UnsupportedAlgorithm, x509.DuplicateExtension) as error:
+    except _UNREADABLE as error:
         raise _bad("tls_certificate", files.certificate, f"it cannot be read: {error}") from None
 
 
@@ -178,7 +187,7 @@ def _said(path: Path, leaf: x509.Certificate, ours: bool) -> Certificate:
 def _certificates(name: str, path: Path, pem: bytes) -> Sequence[x509.Certificate]:
     try:
         return x509.load_pem_x509_certificates(pem)
-    except ValueError:
+    except (ValueError, x509.InvalidVersion):
         raise _bad(name, path, "it holds no certificate in PEM") from None
 
 

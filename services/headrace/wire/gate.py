@@ -34,6 +34,8 @@ CALLERS: Mapping[str, frozenset[Role]] = {
 Context = ServicerContext[Any, Any]
 Handler = Callable[[Any, Context], Any]
 
+MOST_SAID = 200  # characters of an identity in the log
+
 _KINDS = {False: "unary", True: "stream"}
 
 _refused = RateLimited(logger(__name__), "a call was refused for who made it")
@@ -99,7 +101,7 @@ def kind_refused(role: Role, kind: str) -> NotAllowed:
 
 async def _refuse(context: Context, method: str, said: str, reason: str, sentence: str) -> NoReturn:
     metrics.REFUSED.labels(reason).inc()
-    _refused({"peer": context.peer(), "caller": said or "unknown", "method": method, "why": reason})
+    _refused({"peer": context.peer(), "caller": said[:MOST_SAID] or "unknown", "method": method, "why": reason})
     nameless = reason == "no_identity"
     status = grpc.StatusCode.UNAUTHENTICATED if nameless else grpc.StatusCode.PERMISSION_DENIED
     await context.abort(status, sentence, ((CODE_KEY, NotAllowed.code),))

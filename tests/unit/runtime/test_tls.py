@@ -1,6 +1,8 @@
 """What must hold of a certificate's files, and the sentence where it does not."""
 
+import base64
 import os
+from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -8,6 +10,8 @@ from typing import Any
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ed25519, rsa
 from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, Encoding, NoEncryption, PrivateFormat
+from hypothesis import given
+from hypothesis import strategies as st
 
 from headrace.runtime import tls
 from headrace.runtime.aio.clock import unix_ms
@@ -158,6 +162,38 @@ def test_only_all_three_files_are_enough(pod: Files) -> None:
         some = {other: path for other, path in pod.settings.items() if other != name}
         with pytest.raises(BadSetting, match=f"^HEADRACE_{name.upper()}: missing"):
             tls.files(told(some))
+
+
+GOOD = Authority()
+PAIR = GOOD.sign(EDGE)
+DER = base64.b64decode(b"".join(PAIR.certificate.splitlines()[1:-1]))
+NOWHERE = tls.Files(Path("tls.crt"), Path("tls.key"), Path("ca.crt"))
+
+
+@pytest.mark.filterwarnings("ignore::cryptography.utils.CryptographyDeprecationWarning")
+@given(place=st.integers(0, len(DER) - 1), byte=st.integers(0, 255))
+def test_a_certificate_with_any_byte_changed_is_refused_in_words_or_is_one(place: int, byte: int) -> None:
+    changed = base64.encodebytes(DER[:place] + bytes([byte]) + DER[place + 1 :])
+    pem = b"-----BEGIN CERTIFICATE-----\n" + changed + b"-----END CERTIFICATE-----\n"
+    for material in (tls.Material(pem, PAIR.key, GOOD.pem), tls.Material(PAIR.certificate, PAIR.key, pem)):
+        with suppress(BadSetting):
+            tls.check(NOWHERE, material, unix_ms() / 1000)
+
+
+@given(place=st.integers(0, len(PAIR.key) - 1), byte=st.integers(0, 255))
+def test_a_key_with_any_byte_changed_is_refused_in_words_or_is_one(place: int, byte: int) -> None:
+    key = PAIR.key[:place] + bytes([byte]) + PAIR.key[place + 1 :]
+    with suppress(BadSetting):
+        tls.check(NOWHERE, tls.Material(PAIR.certificate, key, GOOD.pem), unix_ms() / 1000)
+
+
+@pytest.mark.parametrize("version", [0x46, 0x7F])
+def test_a_certificate_of_another_version_is_refused(version: int) -> None:
+    place = DER.index(b"\xa0\x03\x02\x01\x02") + 4
+    changed = base64.encodebytes(DER[:place] + bytes([version]) + DER[place + 1 :])
+    pem = b"-----BEGIN CERTIFICATE-----\n" + changed + b"-----END CERTIFICATE-----\n"
+    with pytest.raises(BadSetting, match="it holds no certificate in PEM"):
+        tls.check(NOWHERE, tls.Material(pem, PAIR.key, GOOD.pem), unix_ms() / 1000)
 
 
 def test_what_is_secret_has_no_repr(pod: Files) -> None:
