@@ -150,14 +150,15 @@ def begins(source: Source, shown: dict[int, int]) -> bool:
     }
 
 
-# ---- six streams; a control and an origin are killed, and come back ----
+# ---- six streams; certificates are new; a control and an origin are killed, and come back ----
 
 
 @pytest.fixture(scope="module")
 def killed(apart: Apart, viewer: Viewer, clip: Callable[[Source], Path]) -> Told:
-    """The first control and the second origin are killed and started again."""
+    """All get new certificates; then the first control and the second origin are killed and started again."""
 
     def happen(told: Told) -> None:
+        apart.renew()
         told.now("killed")
         apart.controls[0].kill()
         apart.origins[1].kill()

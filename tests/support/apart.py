@@ -28,11 +28,12 @@ from tests.support.identities import Authority, Files, identity
 from tests.support.lease_keys import write_keys
 from tests.support.postgres import Postgres
 from tests.support.redis import Pair
-from tests.support.stack import HEADRACE, Process, eventually
+from tests.support.stack import HEADRACE, Process, Stack, eventually
 
 CONTROLS, TRANSCODERS, ORIGINS, EDGES = 2, 3, 2, 2
 HTTP, CONTROL, TRANSCODER, RTMP = 8080, 7070, 7071, 1935
 START_S = 60.0
+RENEW_S = 10.0
 STOP_S = 16.0
 ROOM_PIXELS_S = 10**12  # for all that tests publish: nobody need measure
 
@@ -192,6 +193,12 @@ class Apart:
         kept.search_answer(answer)
         return answer
 
+    def renew(self) -> None:
+        """Give every pod a new certificate; returns when all have taken theirs."""
+        for pod in self.pods:
+            self.identities[pod.pod].write(self.authority.sign(identity(Role(pod.service))), self.authority)
+        eventually("every pod has its new certificate", lambda: all(map(_has_taken, self.pods)), RENEW_S)
+
     def _search_metrics(self) -> None:
         """No pod that still answers has a key in a label."""
         for pod in self.pods:
@@ -222,6 +229,11 @@ class Apart:
         self.identities[name] = files = Files(self._folder / name)
         files.write(self.authority.sign(identity(Role(service))), self.authority)
         pods.append(Pod(service, name, host, http_port, **{**settings, **files.settings, **self._settings}))
+
+
+def _has_taken(pod: Pod) -> bool:
+    said = httpx.get(f"{pod.url}/metrics", timeout=5, trust_env=False).text
+    return Stack.metric_in(said, "headrace_wire_certificate_reloads_total", outcome="taken") > 0
 
 
 def free_port(host: Host, standard: int) -> int:
