@@ -10,8 +10,9 @@ import asyncio
 import inspect
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager
+from functools import cache, lru_cache
 from types import TracebackType
-from typing import Any
+from typing import Any, TypeVar
 
 import grpc
 from grpc.aio import AbortError, AioRpcError, InternalError, ServerInterceptor, ServicerContext
@@ -62,6 +63,8 @@ MADE_NOW = Gauge(
     "headrace_wire_made_open_calls", "gRPC calls of this process to others that have not ended.", {"method": METHODS}
 )
 
+M = TypeVar("M", Counter, Gauge, Histogram)
+
 Context = ServicerContext[Any, Any]
 Handler = Callable[[Any, Context], Any]
 
@@ -76,15 +79,15 @@ class MadeCall:
         self._method = _method(full)
         self._began_s = monotonic_s()
         self._over = False
-        MADE_NOW.labels(self._method).inc()
+        _one(MADE_NOW, self._method).inc()
 
     def ended(self, status: grpc.StatusCode) -> None:
         """The call is over; only the first word counts."""
         if not self._over:
             self._over = True
-            MADE_NOW.labels(self._method).dec()
-            MADE.labels(self._method, status.name).inc()
-            MADE_S.labels(self._method).observe(monotonic_s() - self._began_s)
+            _one(MADE_NOW, self._method).dec()
+            _one(MADE, self._method, status.name).inc()
+            _one(MADE_S, self._method).observe(monotonic_s() - self._began_s)
 
     def __enter__(self) -> "MadeCall":
         return self
@@ -134,14 +137,14 @@ def _served(method: str, context: Context) -> Iterator[None]:
     began_s = monotonic_s()
     status = grpc.StatusCode.OK
     try:
-        with SERVED_NOW.labels(method).track_inprogress():
+        with _one(SERVED_NOW, method).track_inprogress():
             yield
     except BaseException as error:
         status = _told(context) if isinstance(error, AbortError) else _status(error)
         raise
     finally:
-        SERVED.labels(method, status.name).inc()
-        SERVED_S.labels(method).observe(monotonic_s() - began_s)
+        _one(SERVED, method, status.name).inc()
+        _one(SERVED_S, method).observe(monotonic_s() - began_s)
 
 
 def _told(context: Context) -> grpc.StatusCode:
@@ -161,6 +164,13 @@ def _status(error: BaseException) -> grpc.StatusCode:
     return grpc.StatusCode.UNKNOWN
 
 
+@cache
+def _one(metric: M, *labels: str) -> M:
+    """One series; to find it anew for each call would cost more than to count."""
+    return metric.labels(*labels)
+
+
+@lru_cache(maxsize=64)  # what callers make up comes here, too
 def _method(full: str) -> str:
     """A path's label: without the package."""
     service, _, method = full.removeprefix("/").rpartition("/")
