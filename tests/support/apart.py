@@ -20,6 +20,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import httpx
+import psycopg
+from psycopg import sql
 
 from headrace.wire.identity import Role
 from tests.support import kept
@@ -102,6 +104,7 @@ class Apart:
         self.authority = Authority()
         self.identities: dict[str, Files] = {}
         """The files of each pod, by its name."""
+        self._database_url = ""
         self.api_key = kept.keep(f"hr_{secrets.token_urlsafe(24)}")
         self.controls: list[Pod] = []
         self.transcoders: list[Pod] = []
@@ -161,6 +164,7 @@ class Apart:
     def stop(self) -> None:
         """End everything, the services first and in the order of the media."""
         self._search_metrics()
+        self._search_database()
         try:
             for pods in (self.edges, self.transcoders, [*self.origins, *self.controls]):
                 for pod in pods:
@@ -205,6 +209,16 @@ class Apart:
             with suppress(httpx.TransportError):
                 kept.search_answer(httpx.get(f"{pod.url}/metrics", timeout=2, trust_env=False))
 
+    def _search_database(self) -> None:
+        """No row, if the database still answers, has a key in it."""
+        if not self._database_url:
+            return
+        with suppress(psycopg.OperationalError), psycopg.connect(self._database_url, connect_timeout=2) as connection:
+            tables = connection.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'public'").fetchall()
+            for (table,) in tables:
+                rows = sql.SQL("SELECT row_to_json(t)::text FROM {} AS t").format(sql.Identifier(table))
+                kept.search(f"table {table}", "\n".join(text for (text,) in connection.execute(rows)))
+
     def _host(self) -> Host:
         """One more; what is started there is told by the kernel when this process is gone, however that went."""
         host = self._make_host()
@@ -217,6 +231,7 @@ class Apart:
         url = postgres.url(postgres.empty())
         with Process([str(HEADRACE), "migrate"], HEADRACE_DATABASE_URL=url) as migrating:
             assert migrating.wait(START_S) == 0, migrating.output
+        self._database_url = url.replace("+psycopg", "")  # as psycopg takes it
         return url
 
     def _start_log(self) -> str:

@@ -291,3 +291,25 @@ async def test_requests_and_bytes_are_counted_by_kind_without_names(live: Playba
     assert counted("headrace_origin_requests_total", kind="playlist", status="2xx") == requests + 2
     assert counted("headrace_origin_requests_total", kind="other", status="4xx") == missed + 1
     assert counted("headrace_origin_sent_bytes_total", kind="playlist") == sent + len(reply.body)
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status", "words"),
+    [
+        ("POST", f"{BASE}/audio/index.m3u8", 405, "this can only be read"),
+        ("GET", f"/live/{STREAM}/index.m3u9", 404, "there is nothing of this name"),
+        ("GET", "/live/sk_mfzwizltoqqge3dvon2ge3dbon2ge3db/index.m3u8", 404, "the stream has not been live"),
+        ("GET", f"/live/{STREAM}/nobody/audio/index.m3u8", 404, "there is no such run"),
+        ("GET", f"{BASE}/nobody/index.m3u8", 404, "the run has no such rendition"),
+        ("GET", f"{BASE}/audio/init-00000000.mp4", 404, "there is no such init section"),
+        ("GET", f"{BASE}/audio/99-000000000000.m4s", 404, "there is no such segment"),
+        ("GET", f"{BASE}/audio/index.m3u8?_HLS_msn=100000", 400, "that is too far ahead of the playlist"),
+        ("GET", f"{BASE}/audio/index.m3u8?x={'y' * 5000}", 414, "the query is longer than 2048 bytes"),
+    ],
+)
+async def test_a_player_is_told_in_one_sentence_what_is_wrong(
+    live: PlaybackLog, origin: Service, method: str, path: str, status: int, words: str
+) -> None:
+    reply = await ask(origin.http_app, path, method=method)
+    assert (reply.status, reply.headers["content-type"]) == (status, "text/plain; charset=utf-8")
+    assert reply.body.decode() == f"{words}\n"
