@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
+from prometheus_client import REGISTRY
 
 from headrace.runtime import http
 from headrace.runtime.direct import Answer, Direct, Later, head
@@ -310,3 +311,30 @@ async def test_beyond_the_limit_there_is_503_and_further_beyond_nothing() -> Non
         reader, _ = await connect()
         assert await reader.read() == b""
         assert len(open_ones) == 3
+
+
+async def test_connections_and_requests_that_are_answered_are_told_beside_how_many_there_may_be(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(http, "LOOK_S", 0.01)
+    released = asyncio.Event()
+
+    async def waits(scope: Any, receive: Any, send: Any) -> None:
+        await released.wait()
+        await app(scope, receive, send)
+
+    async def told(**expected: float) -> None:
+        async with asyncio.timeout(5):
+            while any(REGISTRY.get_sample_value(f"headrace_http_{name}") != value for name, value in expected.items()):  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
+
+    async with serving(Limits(connections=50), waits) as connect:
+        await told(limit_connections=50, connections=0, open_requests=0)
+        busy = [await connect() for _ in range(3)]
+        for _, writer in busy[:2]:
+            writer.write(GET)
+        await told(connections=3, open_requests=2)
+        released.set()
+        for reader, _ in busy[:2]:
+            assert b"200 OK" in await reader.readuntil(b"ok")
+        await told(connections=3, open_requests=0)

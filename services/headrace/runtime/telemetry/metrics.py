@@ -17,6 +17,9 @@ from prometheus_client.metrics import MetricWrapperBase
 
 __all__ = ["DECLARED", "OTHER", "Counter", "Gauge", "Histogram", "exposition", "unit_of"]
 
+_OPENMETRICS_TYPE = "application/openmetrics-text"
+_OPENMETRICS, _TEXT = choose_encoder(_OPENMETRICS_TYPE), choose_encoder("")
+
 OTHER = "other"
 BASE_UNITS = ("pixels_per_second", "seconds", "bytes", "ratio")
 
@@ -101,10 +104,9 @@ def exposition(accept: str = "", accept_encoding: str = "") -> tuple[bytes, list
 
     `accept`: as in HTTP: Prometheus' text, or OpenMetrics where it is asked for. Compressed where that is accepted.
     """
-    try:
-        encode, media_type = choose_encoder(accept)
-    except ValueError:  # a version that is none
-        encode, media_type = choose_encoder("")
+    # The library would parse what is asked for further, and fail where it is odd.
+    asked = {each.partition(";")[0].strip().lower() for each in accept.split(",")}
+    encode, media_type = _OPENMETRICS if _OPENMETRICS_TYPE in asked else _TEXT
     body = encode(prometheus_client.REGISTRY)
     headers = [("content-type", media_type), ("vary", "accept, accept-encoding")]
     if gzip_accepted(accept_encoding):
