@@ -7,6 +7,7 @@ import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -19,11 +20,12 @@ from headrace.runtime.telemetry.spans import Span
 from headrace.runtime.telemetry.trace_ids import chosen, trace_id_of
 from headrace.standalone import up as standalone
 from headrace.standalone.settings import Address, UpSettings
-from tests.e2e.sources import FILM
+from tests.e2e.sources import Source, file_of
 from tests.support.publishers import Pace, Publisher, publish
 from tests.support.spans import Memory, ids, recorded
 
 ANY = Address("127.0.0.1", 0)
+CLIP = Source("traces", 426, 240, Fraction(25), 30 * 25, 50)
 WITHIN_S = 60.0
 # Whose child each span is, and whose work.
 PARENTS: Mapping[Span, tuple[Span | None, str]] = {
@@ -50,6 +52,7 @@ class Up:
 
     rtmp_url: str
     http: httpx.AsyncClient
+    clip: Path
 
     async def create(self) -> Mapping[str, Any]:
         """A new stream, as the API shows it."""
@@ -67,8 +70,14 @@ class Up:
         return str(shown["live"]["run"])
 
 
+@pytest.fixture(scope="module")
+def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What is published."""
+    return file_of(CLIP, tmp_path_factory.mktemp("clips"))
+
+
 @asynccontextmanager
-async def everything(data: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Up]:
+async def everything(data: Path, clip: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Up]:
     """Everything, ready; at the end it has stopped."""
     monkeypatch.setenv("HEADRACE_CAPACITY_PIXELS_S", str(10**12))
     stopping = asyncio.Event()
@@ -82,15 +91,15 @@ async def everything(data: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterat
             async with httpx.AsyncClient(base_url=base_url, headers=key, trust_env=False, timeout=30) as http:
                 while (await http.get("/readyz")).status_code != 200:  # noqa: ASYNC110 - as above
                     await asyncio.sleep(0.1)
-                yield Up(up.rtmp_url, http)
+                yield Up(up.rtmp_url, http, clip)
         finally:
             stopping.set()
 
 
 @asynccontextmanager
 async def live(up: Up, stream: Mapping[str, Any]) -> AsyncIterator[None]:
-    """FFmpeg publishes the film."""
-    with publish(Publisher.FFMPEG, Pace.REALTIME, FILM, f"{up.rtmp_url}/{stream['stream_key']}") as encoder:
+    """FFmpeg publishes the clip."""
+    with publish(Publisher.FFMPEG, Pace.REALTIME, up.clip, f"{up.rtmp_url}/{stream['stream_key']}") as encoder:
         try:
             yield
         except BaseException as error:
@@ -104,10 +113,10 @@ def everything_in(memory: Memory) -> str:
 
 
 async def test_the_start_of_a_run_is_one_trace_from_hand_to_hand(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, clip: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with recorded() as memory:
-        async with everything(tmp_path, monkeypatch) as up:
+        async with everything(tmp_path, clip, monkeypatch) as up:
             stream = await up.create()
             async with live(up, stream):
                 run = await up.play(stream)
@@ -144,10 +153,10 @@ async def test_the_start_of_a_run_is_one_trace_from_hand_to_hand(
 
 
 async def test_an_encoder_that_comes_back_goes_on_with_its_run_s_trace(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, clip: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with recorded() as memory:
-        async with everything(tmp_path, monkeypatch) as up:
+        async with everything(tmp_path, clip, monkeypatch) as up:
             stream = await up.create()
             async with live(up, stream):  # whose end is a killed encoder's
                 run = await up.play(stream)
@@ -162,9 +171,11 @@ async def test_an_encoder_that_comes_back_goes_on_with_its_run_s_trace(
     assert [span.parent for span in memory.named(Span.PUBLISH)] == [None, None]
 
 
-async def test_a_run_that_is_not_chosen_is_recorded_by_nobody(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_run_that_is_not_chosen_is_recorded_by_nobody(
+    tmp_path: Path, clip: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with recorded(1e-9) as memory:
-        async with everything(tmp_path, monkeypatch) as up:
+        async with everything(tmp_path, clip, monkeypatch) as up:
             stream = await up.create()
             async with live(up, stream):
                 run = await up.play(stream)
@@ -173,10 +184,10 @@ async def test_a_run_that_is_not_chosen_is_recorded_by_nobody(tmp_path: Path, mo
 
 
 async def test_a_refused_publish_is_found_with_why_and_without_its_key(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, clip: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with recorded(1e-9) as memory:
-        async with everything(tmp_path, monkeypatch) as up:
+        async with everything(tmp_path, clip, monkeypatch) as up:
             unknown = {"stream_key": "a-key-that-nobody-has-made"}
             async with live(up, unknown):
                 while not memory.named(Span.PUBLISH):  # noqa: ASYNC110 - it comes from another thread
