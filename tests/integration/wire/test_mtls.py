@@ -28,8 +28,10 @@ from headrace.wire.control import (
 )
 from headrace.wire.errors import CallLost
 from headrace.wire.gate import CALLERS
+from headrace.wire.health import add_health
 from headrace.wire.identity import Identity, Role
 from headrace.wire.lines import SharedLines
+from headrace.wire.reflection import GrpcSettings, add_reflection
 from headrace.wire.replicas import Replicas
 from headrace.wire.reporting import Reporting
 from headrace.wire.trust import PLAINTEXT, Certified, Trust
@@ -183,6 +185,34 @@ async def test_what_is_not_listed_is_nobodys(house: House) -> None:
     await server.start()
     async with open_channel(target, trust=house.trust(Role.EDGE)) as channel:
         assert await code(channel, "/headrace.wire.v1.New/Method") == "PERMISSION_DENIED"
+    await server.stop(0)
+
+
+@pytest.mark.parametrize(
+    "method",
+    [
+        "grpc.health.v1.Health/Check",
+        "grpc.health.v1.Health/Watch",
+        "grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo",
+    ],
+)
+async def test_health_and_reflection_are_for_all_of_ours_and_nobody_else(house: House, method: str) -> None:
+    trust = house.trust(Role.CONTROL)
+    server = make_server(trust=trust)
+    add_health(server, ("s",), lambda: "")
+    add_reflection(server, ("s",), GrpcSettings(grpc_reflection=True))
+    target = listen(server, "127.0.0.1:0", trust=trust)
+    await server.start()
+    foreign = house.authority.sign(identity(Role.ORIGIN, namespace="test"))
+    async with (
+        open_channel(target, trust=house.trust(Role.ORIGIN)) as channel,
+        dialled(target, foreign, house.authority.pem, control_name()) as other,
+    ):
+        call: grpc.aio.StreamStreamCall[bytes, bytes] = channel.stream_stream(f"/{method}")(iter([b""]))  # type: ignore[arg-type]
+        async with asyncio.timeout(DEADLINE_S):
+            assert isinstance(await call.read(), bytes)  # an answer
+        call.cancel()
+        assert await code(other, f"/{method}") == "PERMISSION_DENIED"
     await server.stop(0)
 
 
