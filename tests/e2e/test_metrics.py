@@ -114,6 +114,18 @@ def test_what_is_so_while_a_stream_is_live_is_told(seen: Seen) -> None:
     assert [name for name in WHILE_LIVE if not total(seen.live, f"headrace_{name}") > 0] == []
 
 
+def test_what_goes_through_is_counted_alike_wherever_it_passes(seen: Seen) -> None:
+    frames = total(seen.over, "headrace_edge_received_frames_total")
+    assert frames == total(seen.over, "headrace_edge_sent_frames_total")
+    assert frames == total(seen.over, "headrace_transcoder_received_frames_total")
+    media_bytes = total(seen.over, "headrace_edge_sent_bytes_total")
+    assert media_bytes == total(seen.over, "headrace_transcoder_received_bytes_total")
+    assert 0.9 * media_bytes < total(seen.over, "headrace_edge_received_bytes_total") < 1.2 * media_bytes + 20_000
+    assert total(seen.over, "headrace_edge_first_part_seconds") == 1
+    for behind in ("edge_held_bytes", "edge_unpublished_seconds", "edge_undurable_seconds", "transcoder_held_bytes"):
+        assert total(seen.over, f"headrace_{behind}") == 0
+
+
 def test_no_metric_names_a_stream_a_run_or_a_key(seen: Seen) -> None:
     told = [seen.live, seen.over, *(str(request) for request in seen.collector.requests)]
     secret = seen.stream.key.removeprefix("sk_")

@@ -43,7 +43,8 @@ async def test_open_metrics_is_for_who_asks_for_it(accept: str) -> None:
     reply = await scrape(accept=accept)
     assert reply.headers["content-type"].startswith("application/openmetrics-text; version=1.0.0; charset=utf-8")
     assert reply.body.endswith(b"# EOF\n")
-    families = {family.name: family for family in openmetrics.text_string_to_metric_families(reply.body.decode())}
+    text = reply.body.decode()
+    families = {family.name: family for family in openmetrics.text_string_to_metric_families(text)}  # type: ignore[no-untyped-call]
     assert families["headrace_process_loop_lag_seconds"].unit == "seconds"
 
 
