@@ -21,6 +21,7 @@ from typing import IO
 
 import psycopg
 
+from headrace.runtime.local import is_local
 from tests.support.authority import Authority, Signed
 from tests.support.hosts import LOOPBACK, Host
 
@@ -59,7 +60,7 @@ class Postgres:
         self._authority = authority
         self._signed = signed
         self._asks_clients = asks_clients
-        self._parameters = "" if host is LOOPBACK else "?sslmode=disable"
+        self._parameters = "" if is_local(host.address) else "?sslmode=disable"
         self._settings = {**(SLOW if slow else FAST), "max_connections": "200", **settings}
         self._under = MEMORY if slow else None
         self._folder: Path | None = None

@@ -126,7 +126,8 @@ async def _grpc(asked: Asked, seen: Fleet | None) -> Sequence[Result]:
         wrong = "no gRPC port can be dialled as a service dials it"
         return [failure("reach", "grpc", str(error), wrong, "see what it says")]
     checks: dict[str, Check] = {
-        target: partial(_one, reaching.grpc, "control", target, Role.CONTROL, trust) for target in asked.control_targets
+        target: partial(_one, reaching.grpc, "control gRPC", target, Role.CONTROL, trust)
+        for target in asked.control_targets
     }
     pods = [] if seen is None else [pod for pod in seen.pods if pod.kind == "transcoder"]
     for pod in pods[:MOST_PODS]:

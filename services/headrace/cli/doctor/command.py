@@ -8,19 +8,19 @@ import json
 import sys
 from importlib.metadata import version
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from headrace.cli import api as cli_api
 from headrace.cli.doctor import printing
 from headrace.cli.doctor.results import NOT_RUN_EXIT, Result, as_json, exit_code
-from headrace.cli.doctor.settings import DEFAULT_API, Asked, DoctorSettings
 from headrace.core.errors import HeadraceError
-from headrace.livelog.settings import LogSettings
 from headrace.runtime.aio.clock import monotonic_s
 from headrace.runtime.telemetry import logs
-from headrace.runtime.tls import TlsSettings
+
+if TYPE_CHECKING:
+    from headrace.cli.doctor.settings import Asked
 
 DATA = Path(".headrace")
 
@@ -59,7 +59,11 @@ def doctor(
     raise typer.Exit(code)
 
 
-def _asked(api: str | None, api_key: str | None, data: Path, rtmp: str | None, origin: str | None) -> Asked:
+def _asked(api: str | None, api_key: str | None, data: Path, rtmp: str | None, origin: str | None) -> "Asked":
+    from headrace.cli.doctor.settings import DEFAULT_API, Asked, DoctorSettings
+    from headrace.livelog.settings import LogSettings
+    from headrace.runtime.tls import TlsSettings
+
     settings = DoctorSettings()
     return Asked(
         api=api or DEFAULT_API.format(port=settings.http_port),
@@ -73,7 +77,7 @@ def _asked(api: str | None, api_key: str | None, data: Path, rtmp: str | None, o
     )
 
 
-def _examined(asked: Asked, within_s: float) -> tuple[list[Result], float]:
+def _examined(asked: "Asked", within_s: float) -> tuple[list[Result], float]:
     from pydantic import SecretStr
 
     from headrace.cli.doctor.checks import examine
