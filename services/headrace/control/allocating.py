@@ -5,6 +5,7 @@ that could not go on in the same run ends it.
 Neighbours: `sessions` asks, `placing` finds another transcoder where the reserved one cannot have it.
 """
 
+from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -28,6 +29,7 @@ from headrace.wire.control import Allocated
 from headrace.wire.types import plan_from_bytes, plan_to_bytes, source_from_bytes, source_to_bytes
 
 LOOKS = 5  # each means that the run changed under our eyes
+REMEMBERED = 10_000  # sessions that were opened here and not described yet; what is forgotten is asked for
 
 
 class NoRoom(Exception):
@@ -44,18 +46,26 @@ class Described:
 
 
 @dataclass(frozen=True, slots=True)
+class Made:
+    """A plan that was made just now, and as it is stored."""
+
+    plan: Plan
+    planned: Planned
+
+
+@dataclass(frozen=True, slots=True)
 class Planning:
     """What became of it: the session as it was, if there is one, and what was planned now, where it had no plan."""
 
     asked: Asked | None
-    known: Planned | None = None
+    made: Made | None = None
     stored: bool = False
     settled: bool = False  # the reservation costs what the plan costs, and somebody is told where it is
 
     @property
     def again(self) -> bool:
         """Whether somebody else planned the run, or ended it."""
-        return self.known is not None and not self.stored
+        return self.made is not None and not self.stored
 
 
 class Allocating:
@@ -76,6 +86,7 @@ class Allocating:
         self._placing = placing
         self._endings = endings
         self._plans = Batches(self._plan, settings.queue_length, settings.queue_wait_s)
+        self._just_opened: OrderedDict[str, Asked] = OrderedDict()
 
     @property
     def waiting(self) -> int:
@@ -85,6 +96,12 @@ class Allocating:
     async def run(self) -> None:
         """Until cancelled."""
         await self._plans.run()
+
+    def remember(self, opened: Asked) -> None:
+        """This session was opened just now: so it is in the database, unless something happens to it."""
+        self._just_opened[opened.run.session.id] = opened
+        if len(self._just_opened) > REMEMBERED:
+            self._just_opened.popitem(last=False)
 
     async def allocate(self, session_id: str, source: Source, anchor_ms: int) -> Allocated:
         """Raises Refused: unavailable, bad_source, no_capacity."""
@@ -96,7 +113,7 @@ class Allocating:
                 asked = _still_there(planning.asked)
                 if planning.again:
                     continue
-                allocated = await self._answered(asked, planning.known, source, settled=planning.settled)
+                allocated = await self._answered(asked, planning.made, source, settled=planning.settled)
                 await self._log.set_current(asked.run.stream, asked.run.id)
                 return allocated
         except (DatabaseError, LogError) as error:
@@ -105,36 +122,52 @@ class Allocating:
 
     async def _plan(self, described: Sequence[Described]) -> Sequence[Planning]:
         """Make the plans that are missing, and settle what was reserved. Raises DatabaseError."""
-        known: dict[RunId, Planned] = {}
+        by_session = {one.session_id: one for one in described}
+        made: dict[RunId, Made] = {}
+        settles: list[Settle] = []
         stored: dict[RunId, bool] = {}
+        found = {name: self._just_opened.pop(name) for name in by_session.keys() & self._just_opened.keys()}
+        for name, asked in list(found.items()):
+            if not self._plan_reserved(asked, by_session[name], made, settles):
+                del found[name]
         async with self._database.write() as tx:
-            found = await tx.starts.asked([one.session_id for one in described])
-            settles: list[Settle] = []
-            for one in described:
-                asked = found.get(one.session_id)
-                if asked is None or asked.plan is not None or not _goes_on_air(asked) or asked.run.id in known:
-                    continue
-                planned = _planned(make_plan(asked.profile, one.source), one)
-                known[asked.run.id] = planned
-                usable = self._usable(asked)
-                if usable is not None and usable.state is HoldState.RESERVED and planned.cost <= usable.cost:
-                    settles.append(Settle(usable, planned))
-                elif await tx.runs.set_plan(asked.run.id, planned):
-                    stored[asked.run.id] = False
+            if unknown := by_session.keys() - found.keys():
+                known = await tx.starts.asked(sorted(unknown))
+                for name, asked in known.items():
+                    if asked.plan is not None or not _goes_on_air(asked):
+                        continue
+                    reserved = self._plan_reserved(asked, by_session[name], made, settles)
+                    if not reserved and await tx.runs.set_plan(asked.run.id, made[asked.run.id].planned):
+                        stored[asked.run.id] = False
+                found |= known
             if settles:
                 stored |= await tx.starts.settle(settles, unix_ms())
-        return [_planning(found.get(one.session_id), known, stored) for one in described]
+        return [_planning(found.get(one.session_id), made, stored) for one in described]
 
-    async def _answered(self, asked: Asked, known: Planned | None, source: Source, *, settled: bool) -> Allocated:
-        stored = asked.plan if known is None else known.plan
-        if stored is None:
+    def _plan_reserved(
+        self, asked: Asked, described: Described, made: dict[RunId, Made], settles: list[Settle]
+    ) -> bool:
+        """Make its plan; whether what is reserved will do."""
+        plan = make_plan(asked.profile, described.source)
+        one = made[asked.run.id] = Made(plan, _planned(plan, described))
+        usable = self._usable(asked)
+        if usable is None or usable.state is not HoldState.RESERVED or one.planned.cost > usable.cost:
+            return False
+        settles.append(Settle(usable, one.planned))
+        return True
+
+    async def _answered(self, asked: Asked, made: Made | None, source: Source, *, settled: bool) -> Allocated:
+        if made is not None:
+            plan, cost = made.plan, made.planned.cost
+        elif asked.plan is not None:
+            plan = plan_from_bytes(asked.plan)
+            cost = cost_of(plan, source)
+        else:
             raise AssertionError("a run has its plan by now")
-        plan = plan_from_bytes(stored)
-        if known is None and asked.run.session.returned and not _goes_on(asked, source):
+        if made is None and asked.run.session.returned and not _goes_on(asked, source):
             await self._endings.end(asked.run.id, asked.run.last_session)
             words = "The picture or sound is configured differently from before: please publish again."
             raise Refused(Reason.BAD_SOURCE, words)
-        cost = cost_of(plan, source)
         zone = self._fleet.zone(asked.run.session.edge)
         usable = self._usable(asked)
         if usable is not None and settled:
@@ -182,11 +215,11 @@ class Allocating:
         return await self._placing.place(cost, zone, take, shrink=False)
 
 
-def _planning(asked: Asked | None, known: Mapping[RunId, Planned], stored: Mapping[RunId, bool]) -> Planning:
+def _planning(asked: Asked | None, made: Mapping[RunId, Made], stored: Mapping[RunId, bool]) -> Planning:
     run = None if asked is None else asked.run.id
-    if run is None or run not in known:
+    if run is None or run not in made:
         return Planning(asked)
-    return Planning(asked, known[run], run in stored, stored.get(run, False))
+    return Planning(asked, made[run], run in stored, stored.get(run, False))
 
 
 def _goes_on_air(asked: Asked) -> bool:

@@ -7,7 +7,7 @@ Neighbours: `decisions.publishing` has the rules, `placing` the transcoders, `co
 """
 
 import asyncio
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import dataclass
 
 from headrace.control.batches import Batches
@@ -21,7 +21,7 @@ from headrace.control.endings import Endings
 from headrace.control.fleet import Fleet
 from headrace.control.keys import new_run_id, new_session_id
 from headrace.control.leases import Leases
-from headrace.control.model import Allocation, Gone, HoldState, LiveRun, Session, SessionState, Stream
+from headrace.control.model import Allocation, Asked, Gone, HoldState, LiveRun, Session, SessionState, Stream
 from headrace.control.placing import Placing
 from headrace.control.settings import ControlSettings
 from headrace.control.turns import Turns
@@ -33,6 +33,7 @@ from headrace.runtime.telemetry.logs import logger
 from headrace.wire.control import OpenedSession
 
 MAX_CONFLICTS = 10  # each means that another publish was faster, and the next look sees it: more is a database's fault
+LOOKS = 4  # so often somebody may be faster before a publish looks for room by itself
 POLL_S = 0.1  # how often a waiting publish looks again; works on any replica, and 50 looks are all that it gets
 FRESH_WITHIN_S = 1.5  # an edge's next report comes within a second
 
@@ -69,7 +70,7 @@ class Presented:
 class Looked:
     """The key's stream, if there is one, and the session that was opened at once.
 
-    `again`: somebody else asked for the same stream in the same breath.
+    `again`: it was not, for somebody else was faster: had the transcoder's room, or asked for the same stream.
     """
 
     stream: Stream | None
@@ -78,7 +79,7 @@ class Looked:
 
 
 class Opening:
-    """Answers OpenSession, while `run` runs."""
+    """Answers OpenSession, while `run` runs. `remember` hears of sessions whose runs begin with them."""
 
     def __init__(
         self,
@@ -89,6 +90,7 @@ class Opening:
         placing: Placing,
         endings: Endings,
         cells: CellChoice,
+        remember: Callable[[Asked], None],
     ) -> None:
         self._closing_wait_s = settings.closing_wait_s
         self._idle_s = settings.idle_s
@@ -99,6 +101,7 @@ class Opening:
         self._placing = placing
         self._endings = endings
         self._cells = cells
+        self._remember = remember
         self._continuation = Continuation(settings.lease_s, turns, fleet, placing, endings)
         self._looks = Batches(self._look, settings.queue_length, settings.queue_wait_s)
 
@@ -119,8 +122,9 @@ class Opening:
         except NoCell as error:
             raise Refused(Reason.UNAVAILABLE, "The service is not available, try again in a moment.") from error
         presented = Presented(key, asker)
-        conflicts = 0
+        conflicts = looks = 0
         while True:
+            looks += 1
             try:
                 if conflicts:  # what stands in its way is not to stand in others'
                     [looked] = await self._look([presented])
@@ -129,7 +133,7 @@ class Opening:
                 stream = looked.stream
                 if stream is None:
                     raise Refused(Reason.BAD_KEY, "This stream key is not valid.")
-                if looked.opened is not None or looked.again:
+                if looked.opened is not None or (looked.again and looks < LOOKS):
                     accepted = looked.opened
                 elif stream.live is not None and stream.live.session.id == session_id:
                     accepted = await self._again(stream, stream.live)
@@ -147,8 +151,9 @@ class Opening:
         """Find the streams, and begin a run for each that has none, on the transcoder that seems best: not where there
         is none or it has no room. Raises DatabaseError.
         """
-        starts: dict[StreamId, tuple[Start, Candidate]] = {}
+        starts: dict[StreamId, Start] = {}
         began: set[RunId] = set()
+        held: dict[str, int] = {}
         try:
             async with self._turns.write() as tx:
                 streams = await tx.streams.by_keys([one.key for one in asked])
@@ -158,31 +163,35 @@ class Opening:
                     at = self._placing.guess(most_of(stream.profile), self._fleet.zone(one.asker.edge))
                     if at is not None:
                         session = _first(one.asker)
-                        starts[stream.id] = Start(stream.id, session, _reserved(session, *at)), at[0]
+                        starts[stream.id] = Start(stream.id, session, _reserved(session, *at))
                         self._placing.took(*at)
                 if starts:
-                    began = await tx.starts.start([start for start, _ in starts.values()])
+                    began, held = await tx.starts.start(list(starts.values()))
         finally:
-            for start, candidate in starts.values():
-                if start.session.run not in began:
-                    self._placing.took(candidate, -start.allocation.cost)
+            if not held:
+                for start in starts.values():
+                    self._placing.gave_back(start.allocation)
+        for pod, pixels_s in held.items():
+            self._fleet.hold(pod, pixels_s)  # other replicas' runs, too
         return [self._looked(one, stream, starts, began) for one, stream in zip(asked, streams, strict=True)]
 
     def _looked(
         self,
         asked: Presented,
         stream: Stream | None,
-        starts: Mapping[StreamId, tuple[Start, Candidate]],
+        starts: Mapping[StreamId, Start],
         began: Container[RunId],
     ) -> Looked:
         if stream is None or stream.id not in starts:
             return Looked(stream)
-        session = starts[stream.id][0].session
+        session = starts[stream.id].session
         if session.id != asked.asker.session_id:
             return Looked(stream, again=True)
         if session.run not in began:
-            return Looked(stream)
-        return Looked(stream, opened(stream, _new(stream, session), session, None, self._lease_s))
+            return Looked(stream, again=True)
+        run = _new(stream, session)
+        self._remember(Asked(run, stream.profile, None, None, starts[stream.id].allocation))
+        return Looked(stream, opened(stream, run, session, None, self._lease_s))
 
     async def _again(self, stream: Stream, run: LiveRun) -> OpenedSession:
         if run.session.state is not SessionState.ACTIVE:
@@ -222,7 +231,8 @@ class Opening:
 
         async def take(candidate: Candidate, cost: int) -> bool:
             async with self._turns.write() as tx:
-                return bool(await tx.starts.start([Start(stream.id, session, _reserved(session, candidate, cost))]))
+                began, _ = await tx.starts.start([Start(stream.id, session, _reserved(session, candidate, cost))])
+                return bool(began)
 
         await self._placing.place(most_of(stream.profile), self._fleet.zone(asker.edge), take, shrink=True)
         return opened(stream, _new(stream, session), session, None, self._lease_s)

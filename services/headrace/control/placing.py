@@ -13,6 +13,7 @@ from contextlib import asynccontextmanager
 from headrace.control.accounts import Accounts
 from headrace.control.decisions.placement import STANDBYS, Candidate
 from headrace.control.fleet import Fleet
+from headrace.control.model import Allocation
 from headrace.control.settings import ControlSettings
 from headrace.control.turns import too_many
 from headrace.core.broadcast import Refused
@@ -35,6 +36,7 @@ class Placing:
         self._accounts = accounts
         self.waiting = 0
         """Runs that have no room yet."""
+        self._filling: dict[str, str] = {}  # the pod that guesses are filling, by publishers' zone
 
     async def place(self, cost: int, zone: str, take: Take, *, shrink: bool) -> Candidate:
         """The transcoder on which `take` took `cost` pixels/s; `shrink`: or the largest room there is, where that is
@@ -61,14 +63,27 @@ class Placing:
                     raise too_many()  # others were faster every time
 
     def guess(self, cost: int, zone: str) -> tuple[Candidate, int] | None:
-        """Where a run that costs `cost` at most could start, and what it would take there, as far as memory knows."""
+        """Where a run that costs `cost` at most could start, and what it would take there, as far as memory knows.
+
+        The same transcoder as before while it is as good as others: so replicas are seldom in each other's way, since
+        each fills one of its own, and a batch of starts locks few rows.
+        """
         wanted = self._shrunk(cost)
         found = [] if self._fleet.unwritten else self._fleet.candidates(wanted, zone)
-        return (random.choice(found), wanted) if found else None
+        if not found:
+            return None
+        filling = self._filling.get(zone)
+        chosen = next((one for one in found if one.pod == filling), None) or random.choice(found)
+        self._filling[zone] = chosen.pod
+        return chosen, wanted
 
     def took(self, candidate: Candidate, cost: int) -> None:
         """That is held there now."""
         self._fleet.hold(candidate.pod, self._fleet.held(candidate.pod) + cost)
+
+    def gave_back(self, allocation: Allocation) -> None:
+        """That is not held there after all."""
+        self._fleet.hold(allocation.pod, self._fleet.held(allocation.pod) - allocation.cost)
 
     def _shrunk(self, cost: int) -> int:
         return min(cost, max(1, self._fleet.rooms.largest))

@@ -73,8 +73,10 @@ class Sessions:
         self._database = database
         self._fleet = fleet
         self._endings = endings
-        self._opening = Opening(settings, turns, fleet, leases, placing, endings, CellChoice(log, fleet.now_s))
         self._allocating = Allocating(settings, turns, log, fleet, placing, endings)
+        cells = CellChoice(log, fleet.now_s)
+        remember = self._allocating.remember
+        self._opening = Opening(settings, turns, fleet, leases, placing, endings, cells, remember)
         queues: dict[str, _Queue] = {
             "open": self._opening,
             "allocate": self._allocating,

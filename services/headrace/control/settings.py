@@ -54,7 +54,7 @@ class ControlSettings(Settings):
     queue_length: int = Field(default=200, gt=0)
     """How many publishes may wait for a transcoder; what comes above that is refused at once."""
 
-    queue_wait_s: float = 5.0
+    queue_wait_s: float = Field(default=5.0, gt=0)
     """How long a publish waits for its turn, and for room on a transcoder, as at the start of everything, seconds."""
 
     fleet_silence_s: float = 3.0

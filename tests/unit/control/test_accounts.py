@@ -221,7 +221,7 @@ async def test_a_transcoder_that_another_replica_hears_stays(parts: Control, pla
 
 
 async def test_room_that_another_replica_took_is_not_taken_again(place: Place) -> None:
-    async with control(place, queue_wait_s=0.0) as one, control(place, queue_wait_s=0.0) as two:
+    async with control(place, queue_wait_s=0.05) as one, control(place, queue_wait_s=0.05) as two:
         for parts in (one, two):
             parts.report(capacity=COST * 3 // 2)
         first = await allocated(one)

@@ -158,7 +158,7 @@ class World:
         for opened in list(self.open.values()):
             await self.one.sessions.release(opened.session_id, ReleaseReason.ENDED, flushed=True)
             self.forget(opened)
-        for jump_s in (0, 150, 0):
+        for jump_s in (0, 400, 0):
             self.clock.now_s += jump_s  # beyond every limit, and then the time for all that follows from it
             for _ in range(20):
                 await self.second()
@@ -179,7 +179,7 @@ async def live_through(seed: int) -> None:
         place = await place_on_sqlite(Path(folder))
         async with AsyncExitStack() as stack:
             replicas = [
-                await stack.enter_async_context(control(place, queue_wait_s=0.0, closing_wait_s=0.0)) for _ in "12"
+                await stack.enter_async_context(control(place, queue_wait_s=0.02, closing_wait_s=0.0)) for _ in "12"
             ]
             replicas[1].log.runs, replicas[1].log.newest = replicas[0].log.runs, replicas[0].log.newest
             world = World(random, clock, place, replicas, stopping)

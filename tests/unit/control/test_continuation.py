@@ -98,7 +98,7 @@ async def test_a_return_holds_what_its_run_held(parts: Control, place: Place) ->
 
 
 async def test_a_full_transcoder_takes_its_own_run_back(place: Place) -> None:
-    async with control(place, queue_wait_s=0.0) as parts:
+    async with control(place, queue_wait_s=0.05) as parts:
         parts.report(capacity=1)
         _, key = await parts.stream()
         first = await lost(parts, key, 900)

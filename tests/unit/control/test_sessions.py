@@ -227,7 +227,7 @@ async def test_the_newest_run_is_the_one_that_was_allocated_last(parts: Control)
 
 
 async def test_without_room_a_run_is_refused_and_its_release_frees_the_stream(place: Place) -> None:
-    async with control(place, queue_wait_s=0.0) as parts:
+    async with control(place, queue_wait_s=0.05) as parts:
         parts.report(RunId("another"), capacity=1000, used=1)
         await parts.accounts.round()
         await parts.accounts.compare(["t1"])
@@ -254,7 +254,7 @@ async def test_at_the_start_a_publish_waits_for_the_first_transcoder(place: Plac
 
 
 async def test_without_any_transcoder_a_publish_is_refused_in_time(place: Place) -> None:
-    async with control(place, queue_wait_s=0.0) as parts:
+    async with control(place, queue_wait_s=0.05) as parts:
         stream, key = await parts.stream()
         assert await refusal(parts, key) is Reason.NO_CAPACITY
         assert await parts.state(stream) == "idle"

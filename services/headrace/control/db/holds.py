@@ -7,14 +7,18 @@ Neighbours: `holds_start` begins a run in one statement, `control.placing` and `
 """
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import (
     ARRAY,
+    BigInteger,
+    ColumnElement,
     Executable,
     Row,
     Text,
+    and_,
     any_,
     bindparam,
     delete,
@@ -23,9 +27,11 @@ from sqlalchemy import (
     literal,
     or_,
     select,
+    text,
     tuple_,
     update,
 )
+from sqlalchemy.sql.dml import ReturningDelete
 
 from headrace.control.db.connection import Connection
 from headrace.control.db.tables import TENANT, allocations, pods
@@ -106,30 +112,23 @@ class Holds:
 
     async def release_reserved(self, session_id: str) -> None:
         """The session is over; what nobody was told of is free."""
-        await self._free(
-            delete(allocations)
-            .where(allocations.c.session_id == session_id, allocations.c.state == HoldState.RESERVED)
-            .returning(allocations.c.pod, allocations.c.cost)
-        )
+        await self._free(_RESERVED_FOR_SESSION, {"its": session_id})
 
     async def release_run(self, run: RunId) -> None:
         """The run is over; what nobody was told of is free."""
-        await self._free(
-            delete(allocations)
-            .where(allocations.c.run_id == run, allocations.c.state == HoldState.RESERVED)
-            .returning(allocations.c.pod, allocations.c.cost)
-        )
+        await self._free(_RESERVED_FOR_RUN, {"its": run})
 
     async def release(self, held: Sequence[Allocation]) -> int:
         """Free those that nobody has released or confirmed since they were read; their number."""
         freed = 0
         for start in range(0, len(held), MANY):
-            keys = [(one.id, one.held_ms) for one in held[start : start + MANY]]
-            freed += await self._free(
-                delete(allocations)
-                .where(tuple_(allocations.c.id, allocations.c.held_ms).in_(keys))
-                .returning(allocations.c.pod, allocations.c.cost)
-            )
+            some = held[start : start + MANY]
+            if self._connection.dialect.name == "postgresql":
+                values = {"ids": [one.id for one in some], "held_ms": [one.held_ms for one in some]}
+                freed += await self._free(_AS_READ, values)
+            else:
+                keys = [(one.id, one.held_ms) for one in some]
+                freed += await self._free(_deleted(tuple_(allocations.c.id, allocations.c.held_ms).in_(keys)), {})
         return freed
 
     async def correct(self, allocation: Allocation, cost: int) -> None:
@@ -171,11 +170,11 @@ class Holds:
             )
         )
 
-    async def _free(self, statement: Any) -> int:
+    async def _free(self, deleting: ReturningDelete[Any], values: Mapping[str, Any]) -> int:
         if self._connection.dialect.name == "postgresql":
-            return int((await self._connection.execute(_freeing(statement))).scalar_one())
+            return int((await self._connection.execute(_freeing(deleting), values)).scalar_one())
         freed: dict[str, int] = defaultdict(int)
-        rows = (await self._connection.execute(statement)).all()
+        rows = (await self._connection.execute(deleting, values)).all()
         for pod, cost in rows:
             freed[pod] += cost
         for pod in sorted(freed):
@@ -186,7 +185,19 @@ class Holds:
         await self._connection.execute(update(pods).where(pods.c.id == pod).values(held=pods.c.held - cost))
 
 
-def _freeing(deleting: Any) -> Executable:
+def _deleted(which: ColumnElement[bool]) -> ReturningDelete[Any]:
+    return delete(allocations).where(which).returning(allocations.c.pod, allocations.c.cost)
+
+
+_reserved = allocations.c.state == HoldState.RESERVED
+_RESERVED_FOR_SESSION = _deleted(and_(allocations.c.session_id == bindparam("its"), _reserved))
+_RESERVED_FOR_RUN = _deleted(and_(allocations.c.run_id == bindparam("its"), _reserved))
+_read_rows = func.unnest(bindparam("ids", type_=ARRAY(Text)), bindparam("held_ms", type_=ARRAY(BigInteger)))
+_AS_READ = _deleted(tuple_(allocations.c.id, allocations.c.held_ms).in_(select(text("*")).select_from(_read_rows)))
+
+
+@lru_cache(maxsize=8)  # of the three above
+def _freeing(deleting: ReturningDelete[Any]) -> Executable:
     """The same in one statement, so that no other waits for these pods longer than the server takes."""
     gone = deleting.cte("gone")
     sums = select(gone.c.pod, func.sum(gone.c.cost).label("cost")).group_by(gone.c.pod).cte("sums")

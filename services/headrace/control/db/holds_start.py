@@ -9,7 +9,7 @@ Neighbours: `holds` does what is rare, `control.opening` and `control.allocating
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from sqlalchemy import text
+from sqlalchemy import bindparam, text
 
 from headrace.control.db.asking import asked
 from headrace.control.db.connection import Connection
@@ -36,6 +36,7 @@ _START_TYPES = {
     "pod": "text",
     "cost": "bigint",
 }
+_HELD = text("SELECT id, held FROM pods WHERE id IN :pods").bindparams(bindparam("pods", expanding=True))
 _STEPS = (text(_POD), *(text(s.format(**{n: f":{n}" for n in _START_TYPES})) for s in (_RUN, _SESSION, _ALLOCATION)))
 
 
@@ -45,45 +46,55 @@ def _many(types: Mapping[str, str]) -> str:
     return f"w AS (SELECT * FROM unnest({arrays}) AS w ({', '.join(types)}))"
 
 
-_OF_W = {name: f"w.{name}" for name in _START_TYPES}
-_INTO_W = "FROM w JOIN p ON p.id = w.pod"
-# An idle transcoder takes one run whatever it costs, and several only where they fit.
+_OF_OK = {name: f"ok.{name}" for name in _START_TYPES}
+# Of several on one pod as many as fit, by what is held there once its row is ours; an idle pod takes one run whatever
+# that costs.
 _START = text(f"""WITH {_many(_START_TYPES)},
-    sums AS (SELECT pod, sum(cost) AS cost, count(*) AS runs FROM w GROUP BY pod),
-    locked AS (SELECT pods.id FROM pods JOIN sums ON pods.id = sums.pod
-        WHERE state = 'ready' AND (held + sums.cost <= capacity OR held = 0 AND sums.runs = 1)
-        ORDER BY pods.id FOR UPDATE OF pods),
-    p AS (UPDATE pods SET held = held + sums.cost FROM sums
-        WHERE pods.id = sums.pod AND pods.id IN (SELECT id FROM locked) RETURNING pods.id),
-    r AS ({_RUN.format(**_OF_W)} {_INTO_W} RETURNING id),
-    s AS ({_SESSION.format(**_OF_W)} {_INTO_W} JOIN r ON r.id = w.run RETURNING run_id),
-    a AS ({_ALLOCATION.format(**_OF_W)} {_INTO_W} JOIN s ON s.run_id = w.run RETURNING run_id)
-    SELECT run_id FROM a""")
+    chosen AS (SELECT DISTINCT pod FROM w),
+    locked AS (SELECT pods.id, pods.held, pods.capacity FROM pods JOIN chosen ON pods.id = chosen.pod
+        WHERE pods.state = 'ready' ORDER BY pods.id FOR UPDATE OF pods),
+    ok AS (SELECT u.* FROM (SELECT *, sum(cost) OVER (PARTITION BY pod ORDER BY run) AS upto FROM w) u
+        JOIN locked ON locked.id = u.pod WHERE held + upto <= capacity OR held = 0 AND upto = cost),
+    sums AS (SELECT pod, sum(cost) AS cost FROM ok GROUP BY pod),
+    p AS (UPDATE pods SET held = pods.held + sums.cost FROM sums WHERE pods.id = sums.pod
+        RETURNING pods.id, pods.held),
+    r AS ({_RUN.format(**_OF_OK)} FROM ok RETURNING id),
+    s AS ({_SESSION.format(**_OF_OK)} FROM ok JOIN r ON r.id = ok.run RETURNING run_id),
+    a AS ({_ALLOCATION.format(**_OF_OK)} FROM ok JOIN s ON s.run_id = ok.run RETURNING run_id)
+    SELECT a.run_id, w.pod, coalesce(p.held, locked.held) AS held
+        FROM w LEFT JOIN a ON a.run_id = w.run LEFT JOIN p ON p.id = w.pod LEFT JOIN locked ON locked.id = w.pod""")
 
 _SETTLED = """UPDATE allocations SET state = 'held', cost = :cost, held_ms = :now
     WHERE id = :allocation AND state = 'reserved' AND cost = :reserved"""
 _LESS = "UPDATE pods SET held = held + :more WHERE id = :pod"
-_PLANNED = """UPDATE runs SET plan = :plan, source = :source, anchor_ms = :anchor, cost = :cost
-    WHERE id = :run AND state <> 'ended' AND plan IS NULL"""
+# Scalars, so that PostgreSQL asks for the one row: it would go through all active sessions instead.
+_GOES_ON_AIR = """runs.state <> 'ended' AND runs.plan IS NULL
+    AND (SELECT sessions.state FROM sessions WHERE sessions.id = {session}) = 'active'
+    AND (SELECT streams.deleted_ms FROM streams WHERE streams.id = runs.stream_id) IS NULL"""
+_PLANNED = f"""UPDATE runs SET plan = :plan, source = :source, anchor_ms = :anchor, cost = :cost
+    WHERE id = :run AND {_GOES_ON_AIR.format(session=":session")}"""
 _SETTLE_TYPES = {
     "allocation": "text",
     "reserved": "bigint",
     "more": "bigint",
     "pod": "text",
     "run": "text",
+    "session": "text",
     "cost": "bigint",
     "now": "bigint",
     "plan": "bytea",
     "source": "bytea",
     "anchor": "bigint",
 }
-# A run's row decides: where it has ended or was planned by somebody else, nothing happens.
+# A run's row decides: where it has ended or was planned by somebody else, nothing happens; nor for a session that is
+# over, or a stream that was deleted.
 _SETTLE = text(f"""WITH {_many(_SETTLE_TYPES)},
     r AS (UPDATE runs SET plan = w.plan, source = w.source, anchor_ms = w.anchor, cost = w.cost
-        FROM w WHERE id = w.run AND state <> 'ended' AND runs.plan IS NULL RETURNING id),
+        FROM w WHERE runs.id = w.run AND {_GOES_ON_AIR.format(session="w.session")} RETURNING id),
     a AS (UPDATE allocations SET state = 'held', cost = w.cost, held_ms = w.now
         FROM w JOIN r ON r.id = w.run
-        WHERE allocations.id = w.allocation AND state = 'reserved' AND allocations.cost = w.reserved
+        WHERE allocations.id = w.allocation AND allocations.id = ANY(CAST(:allocation AS text[]))
+            AND state = 'reserved' AND allocations.cost = w.reserved
         RETURNING w.run, w.pod, w.more),
     sums AS (SELECT pod, sum(more) AS more FROM a GROUP BY pod),
     locked AS (SELECT pods.id FROM pods JOIN sums ON pods.id = sums.pod ORDER BY pods.id FOR UPDATE OF pods),
@@ -114,23 +125,29 @@ class Starts:
         self._connection = connection
         self._whole = connection.dialect.name == "postgresql"
 
-    async def start(self, starts: Sequence[Start]) -> set[RunId]:
-        """The runs that began; the others' pods had no room for all that was to begin there. Nothing follows.
+    async def start(self, starts: Sequence[Start]) -> tuple[set[RunId], dict[str, int]]:
+        """The runs that began, as many as their pods had room for; and what is held on those pods now. Nothing follows.
 
         Raises Conflict (through the transaction) where a stream has a run, or a session's id was used: then none began.
         """
         rows = [_start_values(one) for one in starts]
         if self._whole:
             values = {**_columns(_START_TYPES, rows), "tenant": TENANT}
-            return {row.run_id for row in await self._connection.execute_last(_START, values)}
-        return {one.session.run for one, row in zip(starts, rows, strict=True) if await self._start_in_steps(row)}
+            done = (await self._connection.execute_last(_START, values)).all()
+            held = {row.pod: row.held for row in done if row.held is not None}
+            return {row.run_id for row in done if row.run_id is not None}, held
+        began = {one.session.run for one, row in zip(starts, rows, strict=True) if await self._start_in_steps(row)}
+        return began, dict((await self._connection.execute(_HELD, {"pods": [row["pod"] for row in rows]})).all())
 
     async def asked(self, session_ids: Sequence[str]) -> dict[str, Asked]:
         """Those of the sessions whose runs are live, with all that Allocate needs."""
         return await asked(self._connection, session_ids)
 
     async def settle(self, settles: Sequence[Settle], now_ms: int) -> dict[RunId, bool]:
-        """The runs whose plans are stored, and whether what they had reserved was there. Nothing follows."""
+        """The runs whose plans are stored, and whether what they had reserved was there. Nothing follows.
+
+        What has ended, was deleted, or was planned already, is not stored.
+        """
         rows = [_settle_values(one, now_ms) for one in settles]
         if self._whole:
             values = _columns(_SETTLE_TYPES, rows)
@@ -178,6 +195,7 @@ def _settle_values(settle: Settle, now_ms: int) -> dict[str, Any]:
         "more": planned.cost - allocation.cost,
         "pod": allocation.pod,
         "run": allocation.run,
+        "session": allocation.session_id,
         "cost": planned.cost,
         "now": now_ms,
         "plan": planned.plan,
