@@ -51,6 +51,7 @@ class _Declared(MetricWrapperBase):
         """`labelnames`: each label's values. Without them, and with `_labelvalues`, it is a child of one."""
         self.lists = dict(labelnames) if isinstance(labelnames, Mapping) else {}
         self.full_name = name
+        self._listed: dict[tuple[object, ...], Any] = {}  # as many as the lists have values
         unit = unit_of(name)
         given["unit"] = unit if unit in BASE_UNITS else ""
         super().__init__(name, documentation, tuple(labelnames), **given)
@@ -74,8 +75,14 @@ class _Declared(MetricWrapperBase):
 
     def labels(self: T, *values: object, **_: object) -> T:
         """The series with these values, in the labels' order."""
+        if (child := self._listed.get(values)) is not None:
+            return child
         known = zip(values, self.lists.values(), strict=True)
-        return super().labels(*(value if value in allowed else unlisted(self, value) for value, allowed in known))
+        named = tuple(value if value in allowed else unlisted(self, value) for value, allowed in known)
+        child = super().labels(*named)
+        if named == values:
+            self._listed[values] = child
+        return child
 
 
 class Counter(_Declared, prometheus_client.Counter):
