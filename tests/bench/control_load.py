@@ -1,9 +1,10 @@
 """What asks the control that `bench-control` measures, in a process of its own.
 
-`publish TARGETS KEYS CLIENTS SECONDS PID,PID…` plays edges: CLIENTS publishers at once, each opens a session and has it
-allocated, and releases it `HOLD_S` later; prints one JSON object: how many allocations and releases there were in
-SECONDS, after everything had come round once, the milliseconds that each allocation took, and the CPU seconds of each
-of the processes and of its own. `report PORT PODS SECONDS PID` plays pods, each on a connection of its own with a
+`publish TARGETS KEYS ARRIVAL HOLD SECONDS PID,PID…` plays edges: publishers open a session and have it allocated, each
+with a key of its own, and release it HOLD seconds later. ARRIVAL is `24x`: so many at once, each followed by the next;
+or `500/s`: so many each second at random moments, whoever waits still. Prints one JSON object: how many allocations and
+releases there were in SECONDS, after `BEFORE_S`, the milliseconds that each allocation took, and the CPU seconds of
+each of the processes and of its own. `report PORT PODS SECONDS PID` plays pods, each on a connection of its own with a
 report each second, and prints the part of a core that process PID used. `raw URL CLIENTS SECONDS` makes as many
 transactions as one allocation and its release with psycopg alone, and prints how many of those a second.
 """
@@ -18,6 +19,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
 from fractions import Fraction
 from pathlib import Path
+from random import Random
 
 import psycopg
 
@@ -32,7 +34,7 @@ from tests.bench.control_books import PODS_RUNS, TRANSCODER, TRANSCODERS_COST, k
 from tests.bench.control_process import CAPACITY_PIXELS_S
 from tests.bench.origin import TICK_S
 
-HOLD_S = 2.0
+BEFORE_S = 2.0
 RELEASERS = 16
 SETTLE_S = 8.0  # pods report for so long before they are counted
 SOURCE = Source(
@@ -44,23 +46,28 @@ SOURCE = Source(
 class Publishers:
     """All of them; each asks one replica, as its edge does."""
 
-    def __init__(self, targets: str, keys: int, pids: list[int]) -> None:
+    def __init__(self, targets: str, keys: int, hold_s: float, pids: list[int]) -> None:
         self._replicas = [Replicas(target, trust=PLAINTEXT) for target in targets.split(",")]
         self._free = deque(range(keys))
         self._held: deque[tuple[float, SessionsClient, str, int]] = deque()
+        self._hold_s = hold_s
         self._pids = [*pids, os.getpid()]
         self._counting = False
         self._took_ms: list[float] = []
         self._released = 0
         self._refused: list[str] = []
 
-    async def run(self, clients: int, seconds: float) -> dict[str, object]:
+    async def run(self, arrival: str, seconds: float) -> dict[str, object]:
         """What is printed."""
         askers = [SessionsClient(replicas) for replicas in self._replicas]
         async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(self._publish(askers[i % len(askers)], f"edge-{i}")) for i in range(clients)]
+            if arrival.endswith("/s"):
+                tasks = [group.create_task(self._arrive(askers, float(arrival[:-2]), group))]
+            else:
+                clients = int(arrival.removesuffix("x"))
+                tasks = [group.create_task(self._one_by_one(askers, i)) for i in range(clients)]
             tasks += [group.create_task(self._release()) for _ in range(RELEASERS)]
-            await asyncio.sleep(2 * HOLD_S)
+            await asyncio.sleep(BEFORE_S)
             before_s, since_s = [tree_cpu_s(pid) for pid in self._pids], monotonic_s()
             self._counting = True
             await asyncio.sleep(seconds)
@@ -78,21 +85,36 @@ class Publishers:
             "cpu_s": [after - before for before, after in zip(before_s, after_s, strict=True)],
         }
 
-    async def _publish(self, control: SessionsClient, edge: str) -> None:
+    async def _one_by_one(self, askers: list[SessionsClient], number: int) -> None:
         while True:
-            if not self._free:
+            if self._free:
+                await self._publish(askers, number)
+            else:
                 await asyncio.sleep(0.01)
-                continue
-            stream, session_id, since_s = self._free.popleft(), secrets.token_hex(16), monotonic_s()
-            try:
-                await control.open_session("live", StreamKey(key_of(stream)), edge, "192.0.2.1:50000", session_id)
-                await control.allocate(session_id, SOURCE, unix_ms())
-            except Refused as refused:
-                self._refused.append(f"{refused.reason.value}: {refused}")
-            now_s = monotonic_s()
-            if self._counting:
-                self._took_ms.append(1000 * (now_s - since_s))
-            self._held.append((now_s + HOLD_S, control, session_id, stream))
+
+    async def _arrive(self, askers: list[SessionsClient], rate_per_s: float, group: asyncio.TaskGroup) -> None:
+        random, at_s, number = Random(1), monotonic_s(), 0
+        while True:
+            at_s += random.expovariate(rate_per_s)
+            await asyncio.sleep(at_s - monotonic_s())
+            if not self._free:
+                raise SystemExit("void: every key is in use")
+            group.create_task(self._publish(askers, number))
+            number += 1
+
+    async def _publish(self, askers: list[SessionsClient], number: int) -> None:
+        control, edge = askers[number % len(askers)], f"edge-{number % 16}"
+        stream, session_id, since_s = self._free.popleft(), secrets.token_hex(16), monotonic_s()
+        counting = self._counting
+        try:
+            await control.open_session("live", StreamKey(key_of(stream)), edge, "192.0.2.1:50000", session_id)
+            await control.allocate(session_id, SOURCE, unix_ms())
+        except Refused as refused:
+            self._refused.append(f"{refused.reason.value}: {refused}")
+        now_s = monotonic_s()
+        if counting:
+            self._took_ms.append(1000 * (now_s - since_s))
+        self._held.append((now_s + self._hold_s, control, session_id, stream))
 
     async def _release(self) -> None:
         while True:
@@ -109,9 +131,9 @@ class Publishers:
             self._free.append(stream)
 
 
-async def publish(targets: str, keys: int, clients: int, seconds: float, pids: list[int]) -> None:
+async def publish(targets: str, keys: int, arrival: str, hold_s: float, seconds: float, pids: list[int]) -> None:
     """Play edges."""
-    print(json.dumps(await Publishers(targets, keys, pids).run(clients, seconds)), flush=True)
+    print(json.dumps(await Publishers(targets, keys, hold_s, pids).run(arrival, seconds)), flush=True)
 
 
 async def report(port: int, pods: int, seconds: float, pid: int) -> None:
@@ -205,8 +227,8 @@ def stat(pid: int) -> list[str]:
 async def main(stopping: asyncio.Event) -> None:
     """What the command line says."""
     match sys.argv[1:]:
-        case ["publish", targets, keys, clients, seconds, pids]:
-            await publish(targets, int(keys), int(clients), float(seconds), [int(pid) for pid in pids.split(",")])
+        case ["publish", targets, keys, arrival, hold, seconds, pids]:
+            await publish(targets, int(keys), arrival, float(hold), float(seconds), [*map(int, pids.split(","))])
         case ["report", port, pods, seconds, pid]:
             await report(int(port), int(pods), float(seconds), int(pid))
         case ["raw", url, clients, seconds]:
