@@ -75,7 +75,8 @@ class _Declared(MetricWrapperBase):
 
     def labels(self: T, *values: object, **_: object) -> T:
         """The series with these values, in the labels' order."""
-        if (child := self._listed.get(values)) is not None:
+        child: T | None = self._listed.get(values)
+        if child is not None:
             return child
         known = zip(values, self.lists.values(), strict=True)
         named = tuple(value if value in allowed else unlisted(self, value) for value, allowed in known)
