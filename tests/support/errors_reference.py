@@ -112,7 +112,8 @@ def _lines(one: Row, counted: Mapping[str, Sequence[str]], said: Mapping[str, Se
         yield f"- **What to do**: {one.user}"
     yield f"- **The operator**: {one.do}"
     if one.rtmp:
-        yield f"- **The encoder is told** `{one.rtmp}`" + "".join(f"  \n  “{text}”" for text in said.get(one.code, ()))
+        texts = sorted(said.get(one.code, ()), key=str.lower)
+        yield f"- **The encoder is told** `{one.rtmp}`" + "".join(f"  \n  “{text}”" for text in texts)
     borders = [f"gRPC `{one.grpc}`"] if one.grpc else []
     borders += [f"HTTP {one.http}, type `/errors#{one.code}`"] if one.http else []
     if borders:
