@@ -4,7 +4,7 @@ import base64
 import hmac
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -315,6 +315,25 @@ def test_keys_that_cannot_be_read_again_stay_and_are_read_when_they_can_be(
     put(path, public_pem(new))
     assert keys.find(thumbprint(new.public_key())) is not None
     assert keys.find(thumbprint(old.public_key())) is None
+
+
+def test_a_file_that_could_not_be_read_is_tried_again_though_it_looks_the_same(tmp_path: Path) -> None:
+    path, clock, trouble = tmp_path / "keys", Clock(), [False]
+
+    def parse(contents: Sequence[bytes]) -> bytes:
+        if trouble[0]:
+            raise BadSetting("not now")
+        return contents[0]
+
+    put(path, b"old")
+    read = Reread([path], parse, clock)
+    put(path, b"new")
+    trouble[0] = True
+    assert read(now=True) == b"old"
+    trouble[0] = False
+    assert read() == b"old"
+    clock.now_s += LOOK_S
+    assert read() == b"new"
 
 
 @pytest.mark.parametrize(
