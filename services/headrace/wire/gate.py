@@ -14,12 +14,13 @@ from grpc.aio import ServerInterceptor, ServicerContext
 
 from headrace.runtime.telemetry.logs import RateLimited, logger
 from headrace.wire import metrics
-from headrace.wire.calls import CODE_KEY
+from headrace.wire.calls import CODE_KEY, status_of
 from headrace.wire.errors import NotAllowed
 from headrace.wire.identity import Identity, Role, parse_identity
 from headrace.wire.trust import UNIX
 
 ANYBODY = frozenset(Role)
+NO_IDENTITY = "no_identity"  # the error table's code
 
 CALLERS: Mapping[str, frozenset[Role]] = {
     "headrace.wire.v1.Sessions": frozenset({Role.EDGE}),
@@ -79,7 +80,7 @@ class Gate(ServerInterceptor):
         said = _spiffe_id(context)
         found = parse_identity(said)
         if found is None:
-            await _refuse(context, method, said, "no_identity", "the certificate says of no service that it is one")
+            await _refuse(context, method, said, NO_IDENTITY, "the certificate says of no service that it is one")
         if not found.belongs_to(self._own):
             await _refuse(context, method, said, "foreign", f"{said} is of another installation than {self._own}")
         if found.role not in CALLERS.get(method.split("/")[1], ()):
@@ -102,9 +103,8 @@ def kind_refused(role: Role, kind: str) -> NotAllowed:
 async def _refuse(context: Context, method: str, said: str, reason: str, sentence: str) -> NoReturn:
     metrics.REFUSED.labels(reason).inc()
     _refused({"peer": context.peer(), "caller": said[:MOST_SAID] or "unknown", "method": method, "why": reason})
-    nameless = reason == "no_identity"
-    status = grpc.StatusCode.UNAUTHENTICATED if nameless else grpc.StatusCode.PERMISSION_DENIED
-    await context.abort(status, sentence, ((CODE_KEY, NotAllowed.code),))
+    code = reason if reason == NO_IDENTITY else NotAllowed.code
+    await context.abort(status_of(code), sentence, ((CODE_KEY, code),))
 
 
 def _spiffe_id(context: Context) -> str:

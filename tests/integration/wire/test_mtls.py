@@ -144,7 +144,11 @@ async def code(channel: Channel, full: str) -> str | None:
         if error.code() is grpc.StatusCode.INVALID_ARGUMENT:
             return None  # its handler's answer to nothing
         said = calls.lost(error).code
-        return error.code().name if said == "not_allowed" or error.code() is grpc.StatusCode.UNAVAILABLE else said
+        return (
+            error.code().name
+            if said in ("not_allowed", "no_identity") or error.code() is grpc.StatusCode.UNAVAILABLE
+            else said
+        )
     return None
 
 

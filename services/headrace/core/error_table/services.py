@@ -39,6 +39,13 @@ SERVICES = (
         "Give the pod a certificate (`HEADRACE_TLS_*`); on a network of yours `HEADRACE_PLAINTEXT=true` does without.",
     ),
     Row(
+        "no_identity",
+        "The caller's certificate says of no service that it is one.",
+        Cause.PEER,
+        "Look at the URI SAN of the caller's certificate, which the line names; otherwise it may be an attack.",
+        grpc="UNAUTHENTICATED",
+    ),
+    Row(
         "not_allowed",
         "The caller's certificate is not that of a service that may ask for this.",
         Cause.PEER,
