@@ -56,6 +56,7 @@ __all__ = [
 OPEN_WITHIN_S = 5.0  # a caller that opens a call has its `Open` at hand
 ANSWER_S = 20.0  # a transcoder's word after `Open`: it takes the run over, and starts a worker first
 MEDIA_WITHIN_S = 30.0  # an edge gives a publisher up that sends no media for 10 s
+TAKEN_WITHIN_S = 30.0  # progress is a few bytes, three times a second: an edge reads it, or stands still
 
 _INGEST = calls.path(pb.DESCRIPTOR, "Ingest", "Ingest")
 
@@ -171,11 +172,14 @@ class IngestStream:
         return up_from_bytes(data) if isinstance(data, bytes) else None
 
     async def write(self, step: Down) -> None:
-        """Send. Raises IngestLost."""
+        """Send. Raises IngestLost, also where the edge does not read."""
         try:
-            await self._context.write(down_to_bytes(step))
+            async with asyncio.timeout(TAKEN_WITHIN_S):
+                await self._context.write(down_to_bytes(step))
         except UsageError as error:
             raise IngestLost("the call is over") from error
+        except TimeoutError:
+            raise IngestLost(f"the edge read nothing for {TAKEN_WITHIN_S:g} s") from None
 
 
 IngestHandler = Callable[[Open, IngestStream], Awaitable[None]]

@@ -228,6 +228,28 @@ async def test_an_edge_that_sends_no_media_is_lost_though_it_answers_pings(
     assert read == [media.Frames([])]
 
 
+async def test_an_edge_that_does_not_read_what_it_is_told_is_lost(
+    serving: Serving, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(media, "TAKEN_WITHIN_S", SOON_S)
+    ended: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+
+    async def handler(_: media.Open, stream: media.IngestStream) -> None:
+        try:
+            while True:
+                await stream.write(media.IngestRefused("at_length", "x" * 60_000))
+        except media.IngestLost as lost:
+            ended.set_result(str(lost))
+            raise
+
+    async with serving(lambda server: media.add_ingest(server, handler)) as channel:
+        call = media.IngestClient(channel).ingest()
+        await call.write(OPEN)
+        async with asyncio.timeout(SOON_S + 3 * SLACK_S):
+            assert await ended == "the edge read nothing for 0.3 s"
+        call.cancel()
+
+
 async def test_a_transcoder_that_takes_its_time_over_media_is_not_an_edge_that_says_nothing(
     serving: Serving, monkeypatch: pytest.MonkeyPatch
 ) -> None:

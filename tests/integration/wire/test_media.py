@@ -154,7 +154,7 @@ async def test_a_transcoder_whose_interpreter_is_busy_is_not_taken_for_a_dead_on
     target = f"unix:{tmp_path}/busy"
     with Process([sys.executable, "-m", "tests.support.busy_transcoder", target, str(BUSY_S)]) as process:
         async with open_channel(target, MEDIA) as channel:
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(60):
                 await channel.channel_ready()
             call = media.IngestClient(channel).ingest()
             await opened(call)
