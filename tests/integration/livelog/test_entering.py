@@ -1,5 +1,6 @@
 """How servers are entered: passwords, several cells; and what is said of servers that are set up wrongly."""
 
+import asyncio
 from collections.abc import Iterator
 
 import pytest
@@ -12,6 +13,7 @@ from headrace.livelog.redis.connection import Link
 from tests.support.log_contract import Writer, claim_of, everything, part_at
 from tests.support.redis import Pair, Server
 from tests.support.redis_logs import opened
+from tests.support.stack import eventually
 
 PASSWORD = "s3cret:of/the@log"
 QUOTED = "s3cret%3Aof%2Fthe%40log"
@@ -101,3 +103,24 @@ async def test_a_log_says_in_words_how_its_servers_are_set_up_wrongly(
         "nothing",
     ]
     link.close()
+
+
+@pytest.mark.parametrize(
+    ("cell", "warned"),
+    [
+        ("redis://writer:hidden@log.invalid:6379", True),
+        ("rediss://writer:hidden@log.invalid:6379", False),
+        ("redis://writer:hidden@127.0.0.1:9", False),
+    ],
+)
+async def test_plaintext_to_another_machine_is_warned_of_at_the_start(
+    cell: str, warned: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    def checked() -> bool:
+        return any("cannot be checked" in record.message for record in caplog.records)
+
+    async with opened(cell):
+        await asyncio.to_thread(eventually, "the end of the check", checked, 10)
+    found = [record for record in caplog.records if "plaintext" in record.message]
+    assert [record.__dict__["servers"] for record in found] == (["log.invalid:6379"] if warned else [])
+    assert "hidden" not in caplog.text

@@ -157,6 +157,17 @@ def test_the_writer_may_not(server: Server, command: tuple[str | int, ...]) -> N
     assert _refusal(server, WRITER, command).startswith("NOPERM")
 
 
+@pytest.mark.parametrize("key", ["{run}:h", "{run}:c", "{run}:s", "{run}:b:720p:0:0:e1", "current:stream"])
+def test_what_the_reader_may_read_it_could_not_write_with_every_command(server: Server, key: str) -> None:
+    server.ask("ACL", "SETUSER", READER, "+@all")
+    try:
+        assert _refusal(server, READER, ("GET", key)).startswith(("it was done", "another error: WRONGTYPE"))
+        for command in (("SET", key, "x"), ("DEL", key), ("EXPIRE", key, "1")):
+            assert _refusal(server, READER, command).startswith("NOPERM")
+    finally:
+        add_users(server)
+
+
 async def test_a_password_from_a_file_may_change_while_the_log_is_open(server: Server, tmp_path: Path) -> None:
     file = tmp_path / "password"
     file.write_text(PASSWORDS[WRITER] + "\n")

@@ -51,6 +51,12 @@ def doctor(
     except HeadraceError as error:
         print(f"headrace doctor: {error}", file=sys.stderr)
         raise typer.Exit(NOT_RUN_EXIT) from None
+    except ModuleNotFoundError as error:
+        package = (error.name or "headrace").partition(".")[0]
+        if package == "headrace":
+            raise
+        print(f"headrace doctor: {package} is missing: pip install 'headrace[control]'", file=sys.stderr)
+        raise typer.Exit(NOT_RUN_EXIT) from None
     code = exit_code(results, strict=strict)
     if as_json_:
         typer.echo(json.dumps(as_json(results, version("headrace"), took_s, code)))
