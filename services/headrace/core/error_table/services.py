@@ -57,7 +57,7 @@ SERVICES = (
     _lease("lease_unknown_key", "The lease token is signed by a key that this transcoder has not."),
     _lease(
         "lease_foreign",
-        "The lease token is of another run, session or attempt: somebody uses what is not his.",
+        "The lease token is of another run or session: somebody uses what is not his.",
         "Find out which pod it was; it may be an attack.",
         "PERMISSION_DENIED",
     ),
