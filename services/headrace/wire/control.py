@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from typing import Protocol, TypeVar
 
-from grpc.aio import AioRpcError, Channel, Server, StreamUnaryMultiCallable
+from grpc.aio import EOF, AioRpcError, Channel, Server, StreamUnaryMultiCallable
 
 from headrace.core.broadcast import Refused, Source, StreamKey
 from headrace.core.broadcast.refusals import Reason
@@ -38,7 +38,6 @@ from headrace.wire.control_messages import (
     verdicts_to_bytes,
 )
 from headrace.wire.errors import CallLost, WireError
-from headrace.wire.identity import Role
 from headrace.wire.measuring import MadeCall
 from headrace.wire.replicas import Replicas
 from headrace.wire.types import parse, require, source_from_wire, source_to_wire
@@ -68,7 +67,8 @@ ALLOCATE_DEADLINE_S = 10.0
 RENEW_DEADLINE_S = 4.0  # less than a third of a lease: the next one asks again
 RELEASE_DEADLINE_S = 5.0
 REPORT_DEADLINE_S = 3.0  # for one report to go out: after as many, a pod counts as silent
-REPORT_WITHIN_S = 10.0  # between two of them: the call of a pod that stands still, and yet answers pings, is let go
+REPORT_WITHIN_S = 10.0
+"""A pod that stands still, and yet answers pings, is let go this long after its last word, or half as long."""
 
 _REASON_CODES = frozenset(reason.value for reason in Reason)
 
@@ -215,27 +215,27 @@ def add_sessions(server: Server, handler: SessionsHandler) -> None:
 def add_fleet(server: Server, handler: FleetHandler) -> None:
     """Let `server` serve Fleet by `handler`."""
 
-    async def report(messages: AsyncIterator[bytes], context: calls.Context) -> bytes:
-        await handler(_reports(messages, gate.caller(context)))
+    async def report(_: AsyncIterator[bytes], context: calls.Context) -> bytes:
+        try:
+            async with asyncio.timeout(REPORT_WITHIN_S) as silence:
+                await handler(_reports(context, silence))
+        except TimeoutError:
+            raise CallLost(f"the pod reported nothing for {REPORT_WITHIN_S:g} s") from None
         return pb.ReportResponse().SerializeToString()
 
     calls.add_service(server, {_REPORT: calls.client_stream_handler(report)})
 
 
-async def _reports(messages: AsyncIterator[bytes], role: Role | None) -> AsyncIterator[PodReport]:
+async def _reports(context: calls.Context, silence: asyncio.Timeout) -> AsyncIterator[PodReport]:
     """Most pods say what they said a second ago: that is read once. Raises NotAllowed for another role's report."""
+    role, clock = gate.caller(context), asyncio.get_running_loop().time
     said, report = b"", None
-    while (data := await _next(messages)) is not None:
+    while (data := await context.read()) is not EOF:
+        now_s, ends_s = clock(), silence.when() or 0.0
+        if ends_s - now_s < REPORT_WITHIN_S / 2:  # not with each of them: a thousand pods report each second
+            silence.reschedule(now_s + REPORT_WITHIN_S)
         if report is None or data != said:
             said, report = data, report_from_bytes(data)
             if role is not None and report.kind.value != role.value:
                 raise gate.kind_refused(role, report.kind.value)
         yield report
-
-
-async def _next(messages: AsyncIterator[bytes]) -> bytes | None:
-    try:
-        async with asyncio.timeout(REPORT_WITHIN_S):
-            return await anext(messages, None)
-    except TimeoutError:
-        raise CallLost(f"the pod reported nothing for {REPORT_WITHIN_S:g} s") from None
