@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from typing import Protocol, TypeVar
 
-from grpc.aio import EOF, AioRpcError, Channel, Server, StreamUnaryMultiCallable
+from grpc.aio import AioRpcError, Channel, Server, StreamUnaryMultiCallable
 
 from headrace.core.broadcast import Refused, Source, StreamKey
 from headrace.core.broadcast.refusals import Reason
@@ -230,7 +230,7 @@ async def _reports(context: calls.Context, silence: asyncio.Timeout) -> AsyncIte
     """Most pods say what they said a second ago: that is read once. Raises NotAllowed for another role's report."""
     role, clock = gate.caller(context), asyncio.get_running_loop().time
     said, report = b"", None
-    while (data := await context.read()) is not EOF:
+    while isinstance(data := await context.read(), bytes):
         now_s, ends_s = clock(), silence.when() or 0.0
         if ends_s - now_s < REPORT_WITHIN_S / 2:  # not with each of them: a thousand pods report each second
             silence.reschedule(now_s + REPORT_WITHIN_S)
