@@ -44,12 +44,16 @@ install-dev: .venv/installed-dev ## Add the tools for tests and lint to .venv
 
 .PHONY: test
 test: install-dev system-packages ## Run every test: unit, architecture, integration, e2e
-	$(BIN)/pytest --numprocesses=auto tests/unit tests/architecture tests/model tests/integration
+	$(BIN)/pytest --numprocesses=auto tests/unit tests/fuzz tests/architecture tests/model tests/integration
 	$(BIN)/pytest tests/e2e
 
 .PHONY: test-unit
 test-unit: install-dev ## Run the inner loop: no socket, at most 30 s
 	$(BIN)/pytest --numprocesses=auto tests/unit
+
+.PHONY: fuzz
+fuzz: install-dev ## Feed parsers bytes that find their way, FUZZ_S seconds each (60); FUZZ="names" chooses some
+	@$(BIN)/python -m tests.fuzz $(FUZZ)
 
 .PHONY: bench-transcode
 bench-transcode: install-dev system-packages ## Compare what transcoding costs with FFmpeg's own command
