@@ -18,6 +18,7 @@ from headrace.wire.control import OpenedSession
 
 _VIDEO_FRAMES = metrics.FRAMES.labels("video")
 _AUDIO_FRAMES = metrics.FRAMES.labels("audio")
+_DROPPED = {reason: metrics.DROPPED.labels(reason) for reason in metrics.DROPS}
 
 
 class Publish:
@@ -140,7 +141,7 @@ class Publish:
 
 
 def _dropped(reason: str) -> None:
-    metrics.DROPPED.labels(reason).inc()
+    _DROPPED[reason].inc()
 
 
 def _unsupported(codec: str) -> Refused:

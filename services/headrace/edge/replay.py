@@ -15,6 +15,8 @@ from headrace.edge.budget import Budget
 FRAME_BYTES = 256  # what a frame costs besides its data, so that empty ones count as well
 AUDIO_LEAD = 3 * TICKS_PER_S // 2  # what an audio decoder and encoder need before a splice is clean
 
+_DROPPED = metrics.DROPPED.labels("published_beyond_bound")
+
 
 class ReplayBuffer:
     """Frames in the order of arrival, of at most `max_bytes` (and one read of the socket more).
@@ -145,7 +147,7 @@ class ReplayBuffer:
                 if frame.kind is Kind.VIDEO and frame.keyframe:
                     self._keyframes.popleft()
                 self._count(-_size(frame))
-                metrics.DROPPED.labels("published_beyond_bound").inc()
+                _DROPPED.inc()
 
     def _count(self, size: int) -> None:
         self.held_bytes += size

@@ -31,6 +31,7 @@ STOP_NOTICE_S = 0.1  # after how long a flush under way hears that it has less t
 _ENTRY_BYTES = 512  # what an entry counts for beside its bytes
 
 _lost = RateLimited(logger(__name__), "worker lost", at_most=FOR_EACH)
+_EARLY = metrics.DROPPED.labels("before_the_session")
 _PARTS, _GAPS = metrics.PARTS.labels("media"), metrics.PARTS.labels("gap")
 _FRAMES = {kind: metrics.FRAMES.labels(kind.name.lower()) for kind in Kind}
 
@@ -105,7 +106,7 @@ class Work:
         try:
             for frame in frames:
                 if frame.pts < self._starts_at:
-                    metrics.DROPPED.labels("before_the_session").inc()
+                    _EARLY.inc()
                     continue
                 await self._give(frame)
                 counts[frame.kind] += 1

@@ -28,7 +28,7 @@ METHODS = (
         for service in file.DESCRIPTOR.services_by_name.values()
         for method in service.methods
     ),
-    *("Health/Check", "Health/Watch", "ServerReflection/ServerReflectionInfo", OTHER),
+    *("Health/Check", "Health/List", "Health/Watch", "ServerReflection/ServerReflectionInfo", OTHER),
 )
 STATUSES = tuple(status.name for status in grpc.StatusCode)
 # Calls that ask for something take milliseconds; those that report or bring media last for hours.

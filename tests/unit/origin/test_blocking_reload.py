@@ -3,6 +3,7 @@
 import asyncio
 
 import pytest
+from prometheus_client import REGISTRY
 
 from headrace.core.broadcast import End, Entry, RunId
 from headrace.core.hls.playlist import RunModel
@@ -187,12 +188,20 @@ async def test_an_origin_that_stops_lets_all_go(live: PlaybackLog, origin: Servi
             assert b"stops" in reply.body
 
 
+def said(name: str, **labels: str) -> float:
+    value = REGISTRY.get_sample_value(f"headrace_origin_{name}", labels)
+    assert value is not None
+    return value
+
+
 async def test_no_more_wait_than_may_and_their_places_are_given_back(live: PlaybackLog, origin: Service) -> None:
+    refused = said("refused_requests_total", reason="too_many_waiting")
+    assert said("waiting_limit_requests") == PLACES
     for msn in (3, 4):
         async with asyncio.timeout(2), asyncio.TaskGroup() as group:
             urls = [f"{URL}?_HLS_msn={msn}", f"{URL}?_HLS_msn={msn}&_HLS_part=5", f"{BASE}/audio/{msn}.2-e1.m4s"]
             waiting = [await held(group, origin.http_app, url) for url in urls]
-            assert len(waiting) == PLACES
+            assert len(waiting) == said("waiting_requests") == PLACES
             for url in (f"{BASE}/720p/index.m3u8?_HLS_msn={msn}", f"{BASE}/720p/{msn}.2-e1.m4s"):
                 reply = await ask(origin.http_app, url)
                 assert (reply.status, reply.headers["retry-after"]) == (503, "1")
@@ -200,6 +209,8 @@ async def test_no_more_wait_than_may_and_their_places_are_given_back(live: Playb
             for rung in PLAN.rung_names:
                 await live.append(RUN, *part(rung, msn, 2, 4), *part(rung, msn + 1, 0, 2))
             assert [(await task).status for task in waiting] == [200] * PLACES
+    assert said("waiting_requests") == 0
+    assert said("refused_requests_total", reason="too_many_waiting") == refused + 2 * 2
 
 
 async def test_who_waited_in_vain_gives_the_place_back(live: PlaybackLog, origin: Service, impatient: None) -> None:
