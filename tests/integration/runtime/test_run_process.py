@@ -88,12 +88,12 @@ def test_what_nobody_thought_of_is_a_traceback_and_no_clean_exit() -> None:
 
 def test_its_metrics_go_to_a_collector_and_its_last_ones_at_its_end() -> None:
     with metrics_collector() as collector:
-        told = {
-            "HEADRACE_OTLP_ENDPOINT": collector.endpoint,
-            "HEADRACE_OTLP_PERIOD_S": "3600",
-            "HEADRACE_POD": "mill-0",
-        }
-        with start("await self.stopping.wait()", **told) as process:
+        with start(
+            "await self.stopping.wait()",
+            HEADRACE_OTLP_ENDPOINT=collector.endpoint,
+            HEADRACE_OTLP_PERIOD_S="3600",
+            HEADRACE_POD="mill-0",
+        ) as process:
             url = wait_serving(process)
 
             def said() -> float | None:
