@@ -26,7 +26,7 @@ import psycopg
 from headrace.core.broadcast import AudioSource, Refused, RunId, Source, StreamKey, VideoSource
 from headrace.runtime.aio.clock import monotonic_s, unix_ms
 from headrace.runtime.lifecycle import run_until_signalled
-from headrace.wire.channel import QUESTIONS, REPORTS, open_channel
+from headrace.wire.channel import REPORTS, open_channel
 from headrace.wire.control import FleetClient, PodKind, PodReport, ReleaseReason, SessionReport, SessionsClient
 from headrace.wire.replicas import Replicas
 from headrace.wire.trust import PLAINTEXT
@@ -142,9 +142,8 @@ async def report(port: int, pods: int, seconds: float, pid: int) -> None:
         tasks = []
         for number in range(pods):
             # An address of its own for each: one channel is one connection.
-            link = REPORTS if is_transcoder(number) else QUESTIONS
             target = f"ipv4:127.1.{number // 250}.{number % 250 + 1}:{port}"
-            channel = open_channel(target, link, trust=PLAINTEXT)
+            channel = open_channel(target, REPORTS, trust=PLAINTEXT)
             say = reports(said_by(number), number / pods)
             tasks.append(group.create_task(FleetClient(channel).report(say)))
         await asyncio.sleep(SETTLE_S)

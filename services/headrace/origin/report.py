@@ -8,7 +8,6 @@ from collections.abc import Callable
 from importlib.metadata import version
 
 from headrace.origin.settings import OriginSettings
-from headrace.wire.channel import REPORTS
 from headrace.wire.control import PodKind, PodReport
 from headrace.wire.identity import Role
 from headrace.wire.replicas import Replicas
@@ -27,7 +26,7 @@ class Reporter:
         self._trust = trust_of(Role.ORIGIN, settings.control_target)
         self._replicas: Replicas | None = None
         if settings.control_target:
-            self._replicas = Replicas(settings.control_target, REPORTS, self._trust)
+            self._replicas = Replicas(settings.control_target, self._trust)
 
     async def run(self) -> None:
         """Report until cancelled, where there is anybody to be told."""

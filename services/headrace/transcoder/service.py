@@ -16,7 +16,7 @@ from headrace.transcoder.grpc_server import Ingest
 from headrace.transcoder.report import Reporter
 from headrace.transcoder.settings import TranscoderSettings
 from headrace.transcoder.supervisor import Supervisor
-from headrace.wire.channel import MEDIA, REPORTS, listen, make_server, serve
+from headrace.wire.channel import MEDIA, listen, make_server, serve
 from headrace.wire.health import MEDIA_SERVICES, add_health
 from headrace.wire.identity import Role
 from headrace.wire.lease import LeaseVerifier
@@ -61,7 +61,7 @@ class Service:
         _log.info("listening for edges", extra={"target": target})
         async with (
             self._opened.running(),
-            Replicas(self._settings.control_target, REPORTS, self._trust) as replicas,
+            Replicas(self._settings.control_target, self._trust) as replicas,
             asyncio.TaskGroup() as group,
         ):
             opened = self._opened

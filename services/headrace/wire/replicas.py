@@ -15,7 +15,7 @@ from headrace.core.broadcast.refusals import Reason
 from headrace.runtime.aio.clock import monotonic_s
 from headrace.runtime.telemetry.logs import RateLimited, logger
 from headrace.wire import calls, metrics
-from headrace.wire.channel import QUESTIONS, Link
+from headrace.wire.channel import QUESTIONS, REPORTS
 from headrace.wire.errors import BadTarget, CallLost, Unanswered
 from headrace.wire.identity import Role
 from headrace.wire.lines import Lines
@@ -35,13 +35,20 @@ _unresolved = RateLimited(logger(__name__), "the name of control's replicas cann
 class Replica:
     """One replica at a gRPC target. `with replica:` while it may be asked something."""
 
-    def __init__(self, target: str, link: Link = QUESTIONS, trust: Trust = LOCAL) -> None:
+    def __init__(self, target: str, trust: Trust = LOCAL) -> None:
         self.target = target
         self.retired = False
         """Whether control's name does not lead here any more."""
         self.users = 0
-        self.lines = Lines(target, link, trust, Role.CONTROL)
-        """The first call opens one."""
+        self.lines = Lines(target, QUESTIONS, trust, Role.CONTROL)
+        """For questions. The first call opens one."""
+        self.reports = Lines(target, REPORTS, trust, Role.CONTROL)
+        """For what is said for ever: another connection, whose silence is found later."""
+
+    async def close(self) -> None:
+        """Its calls are cancelled."""
+        await self.lines.close()
+        await self.reports.close()
 
     def __enter__(self) -> "Replica":
         self.users += 1
@@ -54,13 +61,12 @@ class Replica:
 class Replicas:
     """Those that `targets` lead to: separated by commas, each `host:port` or `unix:/path`.
 
-    A host that is a name may have several addresses: `run` follows it. `async with` closes the channels. One that
-    stands still is found as soon as `link` says. `trust` has what is shown to them.
+    A host that is a name may have several addresses: `run` follows it. `async with` closes the channels. `trust` has
+    what is shown to them.
     """
 
-    def __init__(self, targets: str, link: Link = QUESTIONS, trust: Trust = LOCAL) -> None:
+    def __init__(self, targets: str, trust: Trust = LOCAL) -> None:
         """Raises BadTarget."""
-        self._link = link
         self._trust = trust
         self._order: list[Replica] = []  # the first is asked first
         self._retired: list[Replica] = []
@@ -88,7 +94,7 @@ class Replicas:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         for replica in (*self._order, *self._retired):
-            await replica.lines.close()
+            await replica.close()
 
     async def run(self) -> None:
         """Follow the names until cancelled; without any it has nothing to do."""
@@ -147,7 +153,7 @@ class Replicas:
             idle = [replica for replica in self._retired if not replica.users]
             self._retired = [replica for replica in self._retired if replica.users]
             for replica in idle:
-                await replica.lines.close()
+                await replica.close()
             await asyncio.sleep(RESOLVE_EVERY_S)
 
     def _settle(self) -> None:
@@ -161,7 +167,7 @@ class Replicas:
         for target in wanted:
             if target not in known:
                 # Anywhere, so that not all pods ask the same one.
-                self._order.insert(random.randint(0, len(self._order)), Replica(target, self._link, self._trust))
+                self._order.insert(random.randint(0, len(self._order)), Replica(target, self._trust))
 
 
 def _parsed(target: str) -> str | tuple[str, int]:

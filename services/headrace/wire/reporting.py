@@ -48,7 +48,7 @@ class Reporting:
         with replica:
             while not replica.retired:
                 try:
-                    async with replica.lines.channel() as channel:
+                    async with replica.reports.channel() as channel:
                         await FleetClient(channel).report(self._reports())
                 except CallLost as lost:
                     self._replicas.avoid(replica)

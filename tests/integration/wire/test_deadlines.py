@@ -12,7 +12,7 @@ import pytest
 from grpc.aio import Channel
 
 from headrace.core.broadcast import Refused, RunId, StreamId, StreamKey
-from headrace.wire import control, media
+from headrace.wire import control, media, replicas
 from headrace.wire.channel import Link, listen, make_server, open_channel
 from headrace.wire.errors import CallLost
 from headrace.wire.replicas import Replicas
@@ -114,15 +114,18 @@ async def in_time() -> AsyncIterator[None]:
 
 @pytest.mark.usefixtures("soon")
 @pytest.mark.parametrize("method", CALLS)
-async def test_a_call_to_somebody_who_says_nothing_ends_at_its_deadline(tmp_path: Path, method: str) -> None:
+async def test_a_call_to_somebody_who_says_nothing_ends_at_its_deadline(
+    tmp_path: Path, method: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(replicas, "QUESTIONS", PATIENT)
     async with (
         mute(tmp_path) as target,
-        Replicas(target, PATIENT) as replicas,
+        Replicas(target) as asked,
         open_channel(target, PATIENT) as channel,
         in_time(),
     ):
         with pytest.raises((Refused, CallLost)):
-            await CALLS[method][1](control.SessionsClient(replicas), channel)
+            await CALLS[method][1](control.SessionsClient(asked), channel)
 
 
 @pytest.mark.parametrize("method", CALLS)
@@ -131,14 +134,15 @@ async def test_the_deadline_of_each_call_is_the_one_that_is_named_here(
 ) -> None:
     name, call = CALLS[method]
     monkeypatch.setattr(control if hasattr(control, name) else media, name, SOON_S)
+    monkeypatch.setattr(replicas, "QUESTIONS", PATIENT)
     async with (
         mute(tmp_path) as target,
-        Replicas(target, PATIENT) as replicas,
+        Replicas(target) as asked,
         open_channel(target, PATIENT) as channel,
         in_time(),
     ):
         with pytest.raises((Refused, CallLost)):
-            await call(control.SessionsClient(replicas), channel)
+            await call(control.SessionsClient(asked), channel)
 
 
 async def test_a_report_that_does_not_go_out_ends_the_call(serving: Serving, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -165,6 +169,7 @@ async def test_a_pod_that_stops_reporting_and_answers_pings_is_let_go(
 ) -> None:
     monkeypatch.setattr(control, "REPORT_WITHIN_S", SOON_S)
     heard: list[object] = []
+
     async def handler(reports: AsyncIterator[control.PodReport]) -> None:
         async for report in reports:
             heard.append(report)
