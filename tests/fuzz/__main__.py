@@ -25,7 +25,8 @@ DEFAULT_S = 60
 TIMEOUT_S = 300  # of one input, by the clock: only what hangs where Python cannot stop it needs as long (`judge`)
 RSS_MB = 1024
 GRACE_S = 120  # to start and to read the corpus, on a busy machine
-LEAST_INPUT, MOST_INPUT = 4, 2048  # bytes of what `--keep` adds
+LEAST_INPUT, MOST_INPUT = 2, 2048  # bytes of what `--keep` adds
+MOST_KEPT = 25  # inputs, the shortest, that it adds at once: each is fed in every `make test`
 
 NO_ATHERIS = """\
 make fuzz needs atheris, which exists for Linux on x86-64 with Python below 3.14: use such a machine, or be content with
@@ -128,9 +129,11 @@ def _keep(name: str) -> None:
     for each in (CORPUS / name).iterdir():
         shutil.copy(each, fresh)
     _run([sys.executable, "-W", "ignore", "-m", "tests.fuzz.one", name, "-merge=1", str(fresh), str(KEPT / name)], 600)
-    for each in fresh.iterdir():
-        if LEAST_INPUT <= each.stat().st_size <= MOST_INPUT and not (CORPUS / name / each.name).exists():
-            shutil.copy(each, CORPUS / name / each.name[:16])
+    known = {each.read_bytes() for each in (CORPUS / name).iterdir()}
+    found = [each for each in fresh.iterdir() if LEAST_INPUT <= each.stat().st_size <= MOST_INPUT]
+    new = [each for each in found if each.read_bytes() not in known]
+    for each in sorted(new, key=lambda each: (each.stat().st_size, each.name))[:MOST_KEPT]:
+        shutil.copy(each, CORPUS / name / each.name[:16])
     shutil.rmtree(fresh)
 
 

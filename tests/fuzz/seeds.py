@@ -4,6 +4,7 @@ Law: from the tables of wire vectors and from what real encoders say (Debian's f
 own client), whose first bytes are recorded here; whatever already has its file keeps it.
 """
 
+import base64
 from collections.abc import Callable, Iterator, Sequence
 from hashlib import sha1
 
@@ -19,6 +20,7 @@ from headrace.wire.v1 import control_pb2 as pb
 from tests.fuzz.kept import HERE
 from tests.fuzz.laws import publish
 from tests.fuzz.laws import rtmp as talk
+from tests.fuzz.laws.trust import _signed
 from tests.fuzz.laws.wire import CODECS, row
 from tests.fuzz.recording import Recorder, by_ffmpeg, by_pyav
 from tests.fuzz.targets import TARGETS
@@ -230,6 +232,22 @@ def _pushed(entries: Sequence[Entry]) -> Iterator[bytes]:
         yield f"{n} {last} ".encode() + data
 
 
+def of_trust() -> Iterator[Seed]:
+    """Tokens and identities."""
+    signed, _ = _signed()
+    header, claims, signature = signed.split(".")
+    deep = base64.urlsafe_b64encode(b"[" * 2200).decode().rstrip("=")
+    none = base64.urlsafe_b64encode(b'{"alg":"none","kid":"k","typ":"headrace-lease+jwt"}').decode().rstrip("=")
+    tokens = (signed, f"{none}.{claims}.", f"{header}.{claims}.AA", f"{deep}.{claims}.{signature}", f"{header}.e30.AA")
+    for at, token in enumerate(tokens):
+        yield "lease", f"token{at}", token.encode()
+    for at, text in enumerate(
+        ("spiffe://house.example/ns/video/sa/headrace-edge", "spiffe://a/ns/b/sa/origin", "spiffe://a/ns/b/sa/x/y",
+         "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01", "00-" + "0" * 32 + "-" + "0" * 16 + "-00")
+    ):  # fmt: skip
+        yield "identity", f"text{at}", text.encode()
+
+
 def of_api() -> Iterator[Seed]:
     """Requests of API clients."""
     bodies = ('{"name": "x"}', '{"name": "x", "profile": "source+auto"}', '{"name": 1}',
@@ -250,7 +268,7 @@ def of_api() -> Iterator[Seed]:
 
 def main() -> None:
     """Write what is not there."""
-    for target, name, data in (*of_rtmp(), *of_media(), *of_http(), *of_wire(), *of_api(), *recorded()):
+    for target, name, data in (*of_rtmp(), *of_media(), *of_http(), *of_wire(), *of_api(), *of_trust(), *recorded()):
         assert target in TARGETS, target
         words = "".join(character if character.isalnum() or character in "-_" else "-" for character in name)[:60]
         file = HERE / target / (words or "empty")

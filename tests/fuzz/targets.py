@@ -9,8 +9,9 @@ from headrace.core.codec import CodecError
 from headrace.core.flv import FlvError
 from headrace.transcoder.pipe import PipeBroken
 from headrace.wire.errors import WireError
+from headrace.wire.lease import LeaseRefused
 from tests.fuzz.judge import Target
-from tests.fuzz.laws import amf, api, http, log, media, pipe, publish, rtmp, wire
+from tests.fuzz.laws import amf, api, http, log, media, pipe, publish, rtmp, trust, wire
 
 TARGETS = {
     target.name: target
@@ -38,6 +39,8 @@ TARGETS = {
         # One service, at another; a worker, at its supervisor.
         Target("wire_message", wire.message, (WireError,), shapes=wire.MESSAGE_SHAPES),
         Target("wire_call", wire.call),
+        Target("lease", trust.lease, (LeaseRefused,), shapes=trust.SHAPES),
+        Target("identity", trust.identity, shapes=trust.IDENTITY_SHAPES),
         Target("pipe", pipe.pipe, (PipeBroken,), shapes=pipe.SHAPES),
         # The log, at those who read it.
         Target("log_entries", log.entries, ms=400, kib=4096, us_per_byte=120, bytes_per_byte=300,
