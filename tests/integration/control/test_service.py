@@ -16,7 +16,9 @@ from headrace.livelog.base import Append, Cursor
 from headrace.livelog.memory import MemoryLog
 from headrace.wire.channel import open_channel
 from headrace.wire.control import FleetClient, PodReport, ReleaseReason, SessionsClient
+from headrace.wire.health import CONTROL_SERVICES
 from headrace.wire.replicas import Replicas
+from tests.support.health import healthy
 from tests.unit.control.support import API_KEY, SOURCE, exists
 
 TRANSCODER = PodReport("t1", "unix:/t1", "1", True, 10**9, 0, ())
@@ -94,6 +96,14 @@ async def test_a_publisher_comes_and_goes_over_grpc(tmp_path: Path) -> None:
         assert caught.value.reason is Reason.BUSY
         await sessions.release(opened.session_id, ReleaseReason.ENDED, flushed=True)
         assert (await http.get(path)).json()["state"] == "idle"
+
+
+async def test_its_grpc_health_is_what_readyz_says(tmp_path: Path) -> None:
+    async with running(tmp_path) as (service, target, _), transcoder(target), open_channel(target) as channel:
+        for ready in (False, True):
+            await until_ready(service, ready)
+            for name in ("", *CONTROL_SERVICES):
+                assert await healthy(channel, name) is ready
 
 
 async def test_a_failed_run_is_ended_in_the_log_for_its_viewers(tmp_path: Path) -> None:

@@ -20,6 +20,7 @@ from headrace.wire.health import CONTROL_SERVICES, MEDIA_SERVICES, add_health
 from headrace.wire.identity import Role
 from headrace.wire.reflection import GrpcSettings, add_reflection
 from headrace.wire.trust import LOCAL, Certified, Trust
+from tests.support.health import healthy
 from tests.support.identities import Authority, Files, identity
 
 SERVING, NOT_SERVING = health_pb2.HealthCheckResponse.SERVING, health_pb2.HealthCheckResponse.NOT_SERVING
@@ -47,13 +48,6 @@ class Service:
             await server.stop(0)
 
 
-async def check(channel: Channel, service: str = "") -> int:
-    """As `grpc_health_probe` asks."""
-    request = health_pb2.HealthCheckRequest(service=service)
-    answer = await health_pb2_grpc.HealthStub(channel).Check(request, timeout=5)
-    return int(answer.status)
-
-
 async def listed(channel: Channel) -> list[str]:
     """The services, as `grpcurl list` asks for them."""
 
@@ -68,9 +62,9 @@ async def listed(channel: Channel) -> list[str]:
 async def test_health_is_what_readyz_says_at_that_moment(tmp_path: Path) -> None:
     service = Service()
     async with service.served(f"unix:{tmp_path}/s") as target, open_channel(target) as channel:
-        for why, status in (("starting", NOT_SERVING), ("", SERVING), ("draining", NOT_SERVING), ("", SERVING)):
+        for why in ("starting", "", "draining", ""):
             service.why = why
-            assert [await check(channel, name) for name in ("", INGEST)] == [status, status]
+            assert [await healthy(channel, name) for name in ("", INGEST)] == [not why] * 2
 
 
 async def test_each_service_has_its_name_and_another_is_not_found(tmp_path: Path) -> None:
@@ -80,7 +74,7 @@ async def test_each_service_has_its_name_and_another_is_not_found(tmp_path: Path
     async with service.served(f"unix:{tmp_path}/s") as target, open_channel(target) as channel:
         for name in ("headrace.wire.v1.Sessions", "headrace", "Ingest"):
             with pytest.raises(AioRpcError) as refused:
-                await check(channel, name)
+                await healthy(channel, name)
             assert refused.value.code() is grpc.StatusCode.NOT_FOUND
 
 
@@ -115,15 +109,15 @@ async def test_behind_certificates_only_who_has_one_is_answered(tmp_path: Path) 
     async with service.served("127.0.0.1:0", pod(Role.TRANSCODER), reflection=True) as target:
         for role in Role:
             async with open_channel(target, trust=pod(role), server=Role.TRANSCODER) as channel:
-                assert await check(channel, INGEST) == SERVING
+                assert await healthy(channel, INGEST)
                 assert INGEST in await listed(channel)
         async with open_channel(target, trust=pod(Role.EDGE, stranger), server=Role.TRANSCODER) as channel:
             with pytest.raises(AioRpcError) as refused:
-                await check(channel)
+                await healthy(channel)
             assert refused.value.code() in (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED)
         async with grpc.aio.insecure_channel(target) as channel:
             with pytest.raises(AioRpcError) as refused:
-                await check(channel)
+                await healthy(channel)
             assert refused.value.code() in (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED)
 
 

@@ -1,4 +1,4 @@
-"""A transcoder as it is built, at its own port: whose calls it takes."""
+"""A transcoder as it is built, at its own port: whose calls it takes, and what it says of itself."""
 
 import asyncio
 from dataclasses import replace
@@ -18,6 +18,8 @@ from headrace.wire.lease_keys import LeaseKey
 from headrace.wire.media import Accepted, IngestClient, IngestRefused, Open
 from tests.integration.transcoder.harness import Recipe, made
 from tests.integration.transcoder.test_supervisor import SMALL, opening
+from tests.support.asgi import ask
+from tests.support.health import healthy
 
 DEADLINE_S = 30.0
 
@@ -53,3 +55,21 @@ async def test_a_transcoder_with_keys_takes_runs_from_whom_control_lent_them_to(
                 await log.read(bare.run, Cursor(0, ""))
             bare = replace(bare, token=token)
         assert await answer(target, bare) == Accepted(0)
+
+
+async def test_its_grpc_health_is_what_readyz_says(tmp_path: Path) -> None:
+    target = f"unix:{tmp_path}/t"
+    settings = TranscoderSettings(
+        transcoder_target=target, control_target=f"unix:{tmp_path}/nobody", capacity_pixels_s=10**12, workers_warm=0
+    )
+    log = MemoryLog()
+    service = build(settings, log=log)
+    async with beside(log.run()), beside(service.run()), open_channel(target, MEDIA) as channel:
+        async with asyncio.timeout(DEADLINE_S):
+            await channel.channel_ready()
+            while (await ask(service.http_app, "/readyz")).status != 200:  # noqa: ASYNC110 - it tells nobody
+                await asyncio.sleep(0.01)
+        assert await healthy(channel, "headrace.wire.v1.Ingest")
+        service._supervisor.draining = True
+        assert (await ask(service.http_app, "/readyz")).status == 503
+        assert not await healthy(channel, "headrace.wire.v1.Ingest")
