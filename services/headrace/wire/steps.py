@@ -13,6 +13,9 @@ from headrace.wire.errors import WireError
 from headrace.wire.types import parse, plan_from_wire, plan_to_wire, require, source_from_wire, source_to_wire
 from headrace.wire.v1 import media_pb2 as pb
 
+MAX_FRAMES = (
+    8192  # in a message; batches of edges hold 2048 at the most, and empty ones would cost fifty times their size
+)
 _KINDS = {int(kind): kind for kind in Kind}  # faster than the enum's own look-up, and every frame needs it
 
 
@@ -130,6 +133,8 @@ def up_from_bytes(data: bytes) -> Up:
     message = parse(pb.IngestUp, data)
     step = message.WhichOneof("step")
     if step == "frames":
+        if len(message.frames.frames) > MAX_FRAMES:
+            raise WireError(f"Frames: {len(message.frames.frames)} at once, {MAX_FRAMES} are allowed")
         try:
             return Frames(
                 [

@@ -283,6 +283,7 @@ for field in ("segment", "part", "gap", "target_duration_s", "part_target_ms"):
     zeroed.CopyFrom(plan)
     setattr(zeroed, field, 0)
     zeroes.append((field, zeroed))
+many = [media_pb2.Frame(kind=media_pb2.KIND_AUDIO)] * (steps.MAX_FRAMES + 1)
 no_video = types_pb2.Source()
 profile = types.profile_to_wire(Profile(source=True))
 whole: dict[str, Any] = {"stream": "s", "run": "r", "session": 1, "session_id": "i"}
