@@ -609,7 +609,7 @@ class LogContract:
     async def test_a_streams_current_run_is_the_last_one_set(self, log: LiveLog) -> None:
         stream = StreamId("stream")
         assert await log.current(stream) is None
-        await log.set_current(stream, RUN)
-        await log.set_current(stream, RunId("newer"))
-        await log.set_current(StreamId("another"), RUN)
+        await log.set_current({stream: RUN})
+        await log.set_current({stream: RunId("newer")})
+        await log.set_current({StreamId("another"): RUN})
         assert await log.current(stream) == "newer"

@@ -114,14 +114,15 @@ class Allocating:
                 if planning.again:
                     continue
                 allocated = await self._answered(asked, planning.made, source, settled=planning.settled)
-                await self._log.set_current(asked.run.stream, asked.run.id)
+                if not planning.settled:
+                    await self._log.set_current({asked.run.stream: asked.run.id})
                 return allocated
         except (DatabaseError, LogError) as error:
             raise Refused(Reason.UNAVAILABLE, "The service is not available, try again in a moment.") from error
         raise Refused(Reason.UNAVAILABLE, "The service is not available, try again in a moment.")
 
     async def _plan(self, described: Sequence[Described]) -> Sequence[Planning]:
-        """Make the plans that are missing, and settle what was reserved. Raises DatabaseError."""
+        """Make the plans that are missing, and settle what was reserved. Raises DatabaseError, LogError."""
         by_session = {one.session_id: one for one in described}
         made: dict[RunId, Made] = {}
         settles: list[Settle] = []
@@ -142,6 +143,10 @@ class Allocating:
                 found |= known
             if settles:
                 stored |= await tx.starts.settle(settles, unix_ms())
+        # What is settled cannot be refused any more.
+        newest = {one.run.stream: one.run.id for one in found.values() if stored.get(one.run.id)}
+        if newest:
+            await self._log.set_current(newest)
         return [_planning(found.get(one.session_id), made, stored) for one in described]
 
     def _plan_reserved(

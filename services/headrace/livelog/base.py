@@ -4,7 +4,7 @@ Law: append is stage, wait, publish, in this order; takeover comes before everyt
 published entries only. Every implementation passes the same contract tests.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
@@ -182,8 +182,8 @@ class Entries(Protocol):
         Ends after the Reading that holds `End`.
         """
 
-    async def set_current(self, stream: StreamId, run: RunId) -> None:
-        """`run` is the stream's newest."""
+    async def set_current(self, newest: Mapping[StreamId, RunId]) -> None:
+        """These are the streams' newest runs."""
 
     async def current(self, stream: StreamId) -> RunId | None:
         """The stream's newest run, if it has one."""

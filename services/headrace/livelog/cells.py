@@ -57,9 +57,13 @@ class Cells:
         """As `Bytes.get`. Raises Unreachable, NoRun."""
         return await self._log(run).get(run, rung, msn, part, encoder)
 
-    async def set_current(self, stream: StreamId, run: RunId) -> None:
-        """As `Entries.set_current`: told to the run's cell."""
-        await self._log(run).set_current(stream, run)
+    async def set_current(self, newest: Mapping[StreamId, RunId]) -> None:
+        """As `Entries.set_current`: each is told to its run's cell."""
+        by_log: dict[RedisLog, dict[StreamId, RunId]] = {}
+        for stream, run in newest.items():
+            by_log.setdefault(self._log(run), {})[stream] = run
+        for log, its in by_log.items():
+            await log.set_current(its)
 
     async def current(self, stream: StreamId) -> RunId | None:
         """As `Entries.current`: the newest that any cell knows of.

@@ -6,7 +6,7 @@ Neighbours: `held` has a run's rules; standalone gives one log to all services.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 
 from headrace.core.broadcast import Claim, RunId, StreamId
 from headrace.livelog import metrics
@@ -114,9 +114,9 @@ class MemoryLog:
                     return
                 await self._changed[run].wait()
 
-    async def set_current(self, stream: StreamId, run: RunId) -> None:
+    async def set_current(self, newest: Mapping[StreamId, RunId]) -> None:
         """As `Entries.set_current`."""
-        self._current[stream] = run
+        self._current.update(newest)
 
     async def current(self, stream: StreamId) -> RunId | None:
         """As `Entries.current`."""

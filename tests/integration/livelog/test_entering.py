@@ -77,9 +77,9 @@ async def test_of_several_cells_the_newest_run_of_a_stream_wins_and_a_dead_cell_
     stream, unknown = StreamId("stream"), StreamId("another")
     with Server() as server:
         async with opened(f"a={server.url} b={pair.url}") as log:
-            await log.set_current(stream, RunId("a-run"))
+            await log.set_current({stream: RunId("a-run")})
             assert await log.current(stream) == "a-run"
-            await log.set_current(stream, RunId("b-run"))
+            await log.set_current({stream: RunId("b-run")})
             pair.primary.ask("SET", "current:stream", f"{10**14} b-run")
             assert await log.current(stream) == "b-run"
             assert await log.current(unknown) is None

@@ -165,7 +165,7 @@ async def test_a_full_server_refuses_and_what_was_staged_is_still_published(serv
             with pytest.raises(LogFull):
                 await writer.stage(part_at("720p", 0, 2))
             with pytest.raises(LogFull):
-                await log.set_current(StreamId("stream"), RUN)
+                await log.set_current({StreamId("stream"): RUN})
             await log.publish(RUN, writer.claim, writer.n)
             assert await log.get(RUN, "720p", 0, 1, "e1") is not None
         finally:
@@ -231,5 +231,5 @@ async def test_of_two_runs_the_one_set_last_is_current_whatever_clocks_say(serve
         stream = StreamId("stream")
         server.ask("SET", "current:stream", "99999999999999 old")
         assert await log.current(stream) == "old"
-        await log.set_current(stream, RUN)
+        await log.set_current({stream: RUN})
         assert await log.current(stream) == RUN

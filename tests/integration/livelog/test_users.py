@@ -97,7 +97,7 @@ async def test_the_reader_writes_nothing(server: Server) -> None:
         with pytest.raises(Unreachable, match="NOPERM"):
             await origin.takeover(RunId("run"), claim_of(9), 0)
         with pytest.raises(Unreachable, match="NOPERM"):
-            await origin.set_current(StreamId("stream"), RunId("run"))
+            await origin.set_current({StreamId("stream"): RunId("run")})
 
 
 @pytest.mark.parametrize(

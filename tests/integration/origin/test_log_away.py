@@ -48,7 +48,7 @@ class Writer:
                 self.take += 1
                 try:
                     self.n = (await self.log.takeover(RUN, self.claim, 0, open_new=True)).n
-                    await self.log.set_current(StreamId("s1"), RUN)
+                    await self.log.set_current({StreamId("s1"): RUN})
                 except LogError:
                     await asyncio.sleep(0.1)
                 else:

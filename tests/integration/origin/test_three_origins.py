@@ -158,7 +158,7 @@ async def test_after_every_entry_all_origins_say_the_same_whenever_they_began(pl
     origins = [Origin(place) for _ in range(3)]
     async with asyncio.timeout(45), beside(log.run()), AsyncExitStack() as stack:
         await log.takeover(RUN, claim, 0, open_new=True)
-        await log.set_current(StreamId("s1"), RUN)
+        await log.set_current({StreamId("s1"): RUN})
         for origin in origins:
             await origin.start()
             stack.push_async_callback(origin.stop)

@@ -1,6 +1,6 @@
 """What control's tests share: a service without sockets, and a log that remembers."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -125,10 +125,10 @@ class FakeLog:
         assert claim == log.claim
         log.publishes.append(n)
 
-    async def set_current(self, stream: StreamId, run: RunId) -> None:
+    async def set_current(self, newest: Mapping[StreamId, RunId]) -> None:
         if self.broken:
             raise self.failure
-        self.newest[stream] = run
+        self.newest.update(newest)
 
     async def current(self, stream: StreamId) -> RunId | None:
         return self.newest.get(stream)

@@ -154,8 +154,8 @@ async def test_an_ended_run_is_kept_for_its_viewers_and_then_forgotten() -> None
     writer = Writer(log)
     await writer.open()
     await writer.append(*(part_at("720p", 0, part) for part in range(PARTS)))
-    await log.set_current(StreamId("stream"), RUN)
-    await log.set_current(StreamId("another"), RunId("newer"))
+    await log.set_current({StreamId("stream"): RUN})
+    await log.set_current({StreamId("another"): RunId("newer")})
     clock.now_s += 10 * ENDED_RUN_S
     log.expire()  # it goes on, however quietly
     await writer.append(End(PLAN.segment))

@@ -46,7 +46,7 @@ async def texts(origin: Service) -> dict[str, bytes]:
 async def test_an_origin_that_comes_late_says_the_same_and_every_listed_segment_is_there() -> None:
     log = MemoryLog()
     await log.takeover(RUN, CLAIM, 0, open_new=True)
-    await log.set_current(StreamId("s1"), RUN)
+    await log.set_current({StreamId("s1"): RUN})
     writer = Writer(log)
     await writer.append(*start_of(PLAN))
     early, late = (build(OriginSettings(), log=log) for _ in range(2))
@@ -76,7 +76,7 @@ async def test_an_origin_that_comes_late_says_the_same_and_every_listed_segment_
 async def test_a_log_without_room_for_the_window_lists_what_it_holds_on_every_origin() -> None:
     log = MemoryLog(max_bytes=200_000)
     await log.takeover(RUN, CLAIM, 0, open_new=True)
-    await log.set_current(StreamId("s1"), RUN)
+    await log.set_current({StreamId("s1"): RUN})
     writer = Writer(log)
     await writer.append(*start_of(PLAN))
     early, late = (build(OriginSettings(), log=log) for _ in range(2))
@@ -124,7 +124,7 @@ async def test_two_origins_answer_those_who_wait_with_the_same_bytes() -> None:
 async def test_a_run_that_ended_before_it_began_has_nothing_to_see() -> None:
     log = MemoryLog()
     await log.takeover(RUN, CLAIM, 0, open_new=True)
-    await log.set_current(StreamId("s1"), RUN)
+    await log.set_current({StreamId("s1"): RUN})
     await Writer(log).append(End(0))
     origin = build(OriginSettings(), log=log)
     async with asyncio.timeout(3), asyncio.TaskGroup() as group:

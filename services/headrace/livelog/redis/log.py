@@ -5,13 +5,13 @@ Neighbours: `writing`, `following` and `servers` do the work, `cells` joins seve
 """
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 
 from headrace.core.broadcast import Claim, RunId, StreamId
 from headrace.livelog.base import Append, Cursor, LogError, LogFull, Reading, Staged, Taken, Unreachable
 from headrace.livelog.cell import Cell
 from headrace.livelog.redis.checks import complaints
-from headrace.livelog.redis.connection import ServerError
+from headrace.livelog.redis.connection import Command, ServerError
 from headrace.livelog.redis.following import Following
 from headrace.livelog.redis.keys import current_key, keys_of, part_name, slot_of
 from headrace.livelog.redis.pool import IDLE_S
@@ -36,6 +36,7 @@ class RedisLog:
 
     def __init__(self, cell: Cell, r: int = 0) -> None:
         self._name = cell.name
+        self._cluster = cell.cluster
         self._r = r
         self._servers = Servers(cell)
         self._following = Following(self._servers)
@@ -92,9 +93,16 @@ class RedisLog:
         data = await self._ask(b"GET", keys_of(run).published + part_name(rung, msn, part, encoder))
         return data if isinstance(data, bytes) else None
 
-    async def set_current(self, stream: StreamId, run: RunId) -> None:
+    async def set_current(self, newest: Mapping[StreamId, RunId]) -> None:
         """As `Entries.set_current`. Raises Unreachable, LogFull."""
-        await self._ask(b"SET", current_key(stream), f"{unix_ms()} {run}".encode())
+        by_slot: dict[int, list[Command]] = {}
+        for stream, run in newest.items():
+            key = current_key(stream)
+            slot = slot_of(key) if self._cluster else 0  # of one server all may be told in one breath
+            by_slot.setdefault(slot, []).append((b"SET", key, f"{unix_ms()} {run}".encode()))
+        for slot, commands in by_slot.items():
+            for reply in await self._servers.ask(slot, *commands, deadline_s=GET_S):
+                _checked(reply)
 
     async def current(self, stream: StreamId) -> RunId | None:
         """As `Entries.current`. Raises Unreachable."""
@@ -111,9 +119,7 @@ class RedisLog:
 
     async def _ask(self, *command: bytes, deadline_s: float = GET_S) -> object:
         [reply] = await self._servers.ask(slot_of(command[1]), command, deadline_s=deadline_s)
-        if isinstance(reply, ServerError):
-            raise LogFull(reply.text) if reply.full else Unreachable(reply.text)
-        return reply
+        return _checked(reply)
 
     def _writer(self, run: RunId) -> RunWriter:
         writer = self._writers.get(run)
@@ -143,3 +149,9 @@ class RedisLog:
                 writer.leave()
             if writer.used_s <= now_s - FORGOTTEN_RUN_S:
                 del self._writers[run]
+
+
+def _checked(reply: object) -> object:
+    if isinstance(reply, ServerError):
+        raise LogFull(reply.text) if reply.full else Unreachable(reply.text)
+    return reply
