@@ -8,6 +8,7 @@ Neighbours: `metrics` has them, `trace_export` sends spans; imported only where 
 """
 
 import asyncio
+import threading
 from collections import defaultdict
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, suppress
@@ -77,6 +78,7 @@ class MetricsExport:
             }
         )
         self._started_ns = unix_ns() - round(process_age_s() * 1e9)
+        self._under_way: asyncio.Future[str] | None = None
 
     async def run(self) -> None:
         """Send until cancelled."""
@@ -85,26 +87,45 @@ class MetricsExport:
             await self.send()
 
     async def send(self) -> None:
-        """Send what is counted now; whether or not it arrives, this returns within `EXPORT_S` and a little."""
-        data = self._read()
-        try:
-            result, why = await asyncio.to_thread(self._exporter.export, data), "not taken"
-        except Exception as error:  # of the library's, or of a collector's odd answer
-            result, why = MetricExportResult.FAILURE, type(error).__name__
-        if result is MetricExportResult.SUCCESS:
-            SENDINGS.labels("taken").inc()
-        else:
-            SENDINGS.labels("not_taken").inc()
+        """Send what is counted now; whether or not it arrives, this returns within twice `EXPORT_S`."""
+        why = "the one before is still under way"
+        if self._under_way is None or self._under_way.done():
+            why = await self._sent(self._read())
+        SENDINGS.labels("not_taken" if why else "taken").inc()
+        if why:
             _lost({"why": why})
 
     async def close(self) -> None:
         """Send the last totals, for at most `LAST_WORDS_S`; a sending that is under way is given up."""
-        try:
-            with suppress(TimeoutError):
-                async with asyncio.timeout(LAST_WORDS_S):
-                    await self.send()
-        finally:
-            self._exporter.shutdown()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(LAST_WORDS_S):
+                if self._under_way is not None:
+                    await asyncio.wait({self._under_way})
+                await self.send()
+        self._thread(self._exporter.shutdown)  # which may wait for the call that it ends
+
+    async def _sent(self, data: MetricsData) -> str:
+        """Why the collector did not take them; "" if it did."""
+        loop = asyncio.get_running_loop()
+        over: asyncio.Future[str] = loop.create_future()
+        self._under_way = over
+
+        def send() -> None:
+            try:
+                why = "" if self._exporter.export(data) is MetricExportResult.SUCCESS else "not taken"
+            except Exception as error:  # of the library's, or of a collector's odd answer
+                why = type(error).__name__
+            with suppress(RuntimeError):  # the loop has ended before
+                loop.call_soon_threadsafe(over.set_result, why)
+
+        self._thread(send)
+        ended, _ = await asyncio.wait({over}, timeout=2 * EXPORT_S)  # which keeps its own deadline, we hope
+        return over.result() if ended else "it does not end"
+
+    @staticmethod
+    def _thread(work: Callable[[], None]) -> None:
+        """Start one that no end of the process waits for, as it would for an executor's."""
+        threading.Thread(target=work, name="metrics' sending", daemon=True).start()
 
     def _read(self) -> MetricsData:
         point = partial(_Point, self._started_ns, unix_ns())
