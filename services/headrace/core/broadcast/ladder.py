@@ -6,6 +6,7 @@ source) into which the picture is fitted, so wide films and upright phones get t
 
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import lru_cache
 
 from headrace.core.broadcast.profile import DEFAULT_CRF, RungSpec
 from headrace.core.broadcast.source import VideoSource
@@ -54,7 +55,7 @@ def auto_ladder(video: VideoSource) -> tuple[Fitted, ...]:
         rung = fit(RungSpec(step.height, step.fps, maxrate_kbps=kbps), video)
         if rung is None:
             continue
-        native = rung.height >= _shown(video)[1] - 1 and rung.stride == 1
+        native = rung.stride == 1 and rung.height >= _shown(video.width, video.height, video.sar)[1] - 1
         if native and 0 < video.kbps <= kbps:
             continue  # the same pixels at more bits than came in
         fitted.append(rung)
@@ -70,7 +71,12 @@ def explicit_ladder(specs: tuple[RungSpec, ...], video: VideoSource) -> tuple[Fi
 
 def fit(spec: RungSpec, video: VideoSource) -> Fitted | None:
     """`spec` for this source, or None where its box is larger than the picture in both directions."""
-    width, height = _shown(video)
+    return _fit(spec, video.width, video.height, video.sar, video.frame_rate)
+
+
+@lru_cache(maxsize=256)  # sources come in few sizes and rates, and control plans hundreds a second
+def _fit(spec: RungSpec, wide: int, high: int, sar: Fraction, rate: Fraction) -> Fitted | None:
+    width, height = _shown(wide, high, sar)
     box_w, box_h = spec.height * 16 // 9, spec.height
     if height > width:
         box_w, box_h = box_h, box_w
@@ -83,24 +89,25 @@ def fit(spec: RungSpec, video: VideoSource) -> Fitted | None:
         f"{spec.height}p",
         out_w,
         out_h,
-        _stride(video.frame_rate, spec.fps),
+        _stride(rate, spec.fps),
         spec.crf,
         kbps,
     )
 
 
 def _native(video: VideoSource) -> Fitted:
-    width, height = (_even(x, x) for x in _shown(video))
+    width, height = (_even(x, x) for x in _shown(video.width, video.height, video.sar))
     kbps = min(_kbps_for(width * height), video.kbps or 100_000)
     return Fitted(f"{height}p", width, height, _stride(video.frame_rate, 60), DEFAULT_CRF, max(kbps, 150))
 
 
-def _shown(video: VideoSource) -> tuple[Fraction, Fraction]:
+def _shown(width: int, height: int, sar: Fraction) -> tuple[Fraction, Fraction]:
     """Width and height in square pixels, without upscaling: the longer-pixel direction is shrunk."""
-    sar = video.sar if video.sar > 0 else Fraction(1)
-    if sar >= 1:
-        return Fraction(video.width), video.height / sar
-    return video.width * sar, Fraction(video.height)
+    if sar <= 0 or sar == 1:
+        return Fraction(width), Fraction(height)
+    if sar > 1:
+        return Fraction(width), height / sar
+    return width * sar, Fraction(height)
 
 
 def _stride(rate: Fraction, fps: int) -> int:
