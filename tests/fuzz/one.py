@@ -32,7 +32,9 @@ def main(arguments: list[str]) -> None:
             judge_memory(target, data)
 
     take(b"")  # what is made once is made before anything is measured
-    atheris.Setup([*arguments, f"-max_len={target.max_bytes}"], take)
+    # libFuzzer starts itself again for each attempt at a merge, by a shell.
+    again = f"{sys.executable} -W ignore -m tests.fuzz.one {name}"
+    atheris.Setup([again, *arguments[1:], f"-max_len={target.max_bytes}"], take)
     atheris.Fuzz()
 
 
