@@ -111,11 +111,11 @@ import tests.fuzz.judge as judge
 from tests.fuzz.judge import Target
 
 def crash(data):
-    if data[:2] == b"\\x16\\x03":
+    if data[:1] >= b"\\x80":
         raise KeyError(data)
 
 def hang(data):
-    while data[:1] == b"\\x16":
+    while data[:1] >= b"\\x80":
         pass
 
 def leak(data, kept=[]):
