@@ -22,12 +22,12 @@ class ApiError(HeadraceError):
 
 
 def find_key(given: str | None, data: Path) -> str:
-    """The API key. Raises ApiError."""
-    if key := given or variable("HEADRACE_API_KEY"):
-        return key
+    """The API key, without blanks around it. Raises ApiError."""
+    if key := (given or variable("HEADRACE_API_KEY") or "").strip():
+        return _sendable(key)
     file = data / "api-key"
     try:
-        return file.read_text().strip()
+        return _sendable(file.read_text().strip())
     except (OSError, UnicodeDecodeError) as error:
         raise ApiError(f"no API key: give --api-key, set HEADRACE_API_KEY, or make {file} readable") from error
 
@@ -44,6 +44,13 @@ def call(url: str, key: str, method: str, path: str, body: dict[str, Any] | None
         raise ApiError(_reason(answer))
     result: dict[str, Any] = answer.json() if answer.content else {}
     return result
+
+
+def _sendable(key: str) -> str:
+    # What sends headers would say which of its bytes it does not send, and all the others with them.
+    if not (key.isascii() and key.isprintable()):
+        raise ApiError("the API key has characters that no request can carry: is it the right one?")
+    return key
 
 
 def _reason(answer: httpx.Response) -> str:

@@ -6,7 +6,7 @@ Law: read once, immutable, passed down.
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, field_validator
 
 from headrace.runtime.config import Settings
 
@@ -23,7 +23,7 @@ class ControlSettings(Settings):
     """How many connections to PostgreSQL at most."""
 
     api_key: Annotated[SecretStr, Field(min_length=LEAST_KEY_CHARS)]
-    """The secret of the REST API's clients, at least 128 random bits."""
+    """The secret of the REST API's clients, at least 128 random bits. Blanks and line ends around it do not count."""
 
     control_target: str = "127.0.0.1:7070"
     """gRPC target to listen on: `host:port` or `unix:/path`."""
@@ -66,3 +66,10 @@ class ControlSettings(Settings):
 
     idle_s: float = 2.0
     """After how long without media a publisher gives way to another one with the same key, seconds."""
+
+    @field_validator("api_key", mode="before")
+    @classmethod
+    def _strip(cls, key: object) -> object:
+        # A file's last line end comes along into many a variable, and no client can send one.
+        text = key.get_secret_value() if isinstance(key, SecretStr) else key
+        return text.strip() if isinstance(text, str) else text

@@ -97,3 +97,19 @@ def test_what_goes_wrong_is_one_sentence(
     with pytest.raises(SystemExit) as stopped:
         console_script()
     assert stopped.value.code == says
+
+
+def test_a_line_end_that_came_along_is_no_part_of_the_key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HEADRACE_API_KEY", "from-env\n")
+    assert api.find_key(None, tmp_path) == "from-env"
+    assert api.find_key(" given\r\n", tmp_path) == "given"
+
+
+@pytest.mark.parametrize("key", ["hidden\nhidden", "hiddén", "hidden\0"])
+def test_a_key_that_no_request_can_carry_is_said_to_be_one_and_not_shown(tmp_path: Path, key: str) -> None:
+    with pytest.raises(api.ApiError, match="no request can carry") as raised:
+        api.find_key(key, tmp_path)
+    (tmp_path / "api-key").write_text(key)
+    with pytest.raises(api.ApiError, match="no request can carry"):
+        api.find_key("", tmp_path)
+    assert "hidd" not in str(raised.value)

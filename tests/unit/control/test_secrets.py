@@ -1,7 +1,12 @@
 """Keys, the API key, login links and console sessions."""
 
+import pytest
+from pydantic import SecretStr
+
 from headrace.control.auth import MAX_TOKENS, SESSION_S, Auth
 from headrace.control.keys import derive_stream_key, hint, new_salt, new_stream_key
+from headrace.control.settings import ControlSettings
+from headrace.runtime.config import BadSetting
 from tests.unit.control.support import API_KEY, Clock
 
 
@@ -70,3 +75,11 @@ def test_a_console_session_ends_with_the_working_day_or_at_logout() -> None:
     clock.now_s += SESSION_S
     assert not auth.has_session(two)
     assert auth.session_by_api_key("wrong") is None
+
+
+@pytest.mark.parametrize("around", ["\n", "\r\n", " "])
+def test_what_a_file_puts_behind_the_api_key_does_not_count(around: str) -> None:
+    assert ControlSettings.model_validate({"api_key": API_KEY + around}).api_key.get_secret_value() == API_KEY
+    assert ControlSettings(api_key=SecretStr(around + API_KEY)).api_key.get_secret_value() == API_KEY
+    with pytest.raises(BadSetting, match="HEADRACE_API_KEY"):
+        ControlSettings(api_key=SecretStr(around * 20))

@@ -14,10 +14,11 @@ import typer
 
 from headrace.cli import api as cli_api
 from headrace.cli.doctor import printing
-from headrace.cli.doctor.results import NOT_RUN_EXIT, Result, as_json, exit_code
+from headrace.cli.doctor.results import NOT_RUN_EXIT, Result, as_json, exit_code, with_words
 from headrace.core.errors import HeadraceError
 from headrace.runtime.aio.clock import monotonic_s
 from headrace.runtime.telemetry import logs
+from headrace.runtime.telemetry.redaction import redact
 
 if TYPE_CHECKING:
     from headrace.cli.doctor.settings import Asked
@@ -49,7 +50,7 @@ def doctor(
         asked = _asked(api, api_key, data, rtmp, origin)
         results, took_s = _examined(asked, timeout)
     except HeadraceError as error:
-        print(f"headrace doctor: {error}", file=sys.stderr)
+        print(f"headrace doctor: {redact(str(error))}", file=sys.stderr)
         raise typer.Exit(NOT_RUN_EXIT) from None
     except ModuleNotFoundError as error:
         package = (error.name or "headrace").partition(".")[0]
@@ -92,4 +93,5 @@ def _examined(asked: "Asked", within_s: float) -> tuple[list[Result], float]:
     control = ControlSettings(api_key=SecretStr(asked.api_key))
     began_s = monotonic_s()
     results = asyncio.run(examine(asked, version("headrace"), control, within_s))
-    return results, monotonic_s() - began_s
+    # What other packages and servers say is among the words.
+    return [with_words(result, redact) for result in results], monotonic_s() - began_s

@@ -4,8 +4,8 @@ Law: pure. A check's name is stable, for scripts; its words are not. Nothing tha
 """
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
 
 PASSED_EXIT, FAILED_EXIT, NOT_RUN_EXIT, WARNED_EXIT = 0, 1, 2, 3
@@ -53,6 +53,12 @@ def warning(check: str, subject: str, seen: str, wrong: str, todo: str) -> Resul
 def failure(check: str, subject: str, seen: str, wrong: str, todo: str) -> Result:
     """It does not work."""
     return Result(check, subject, Outcome.FAILURE, seen, wrong, todo)
+
+
+def with_words(result: Result, change: Callable[[str], str]) -> Result:
+    """The same, with each of its words changed."""
+    subject, seen, wrong, todo = map(change, (result.subject, result.seen, result.wrong, result.todo))
+    return replace(result, subject=subject, seen=seen, wrong=wrong, todo=todo)
 
 
 def exit_code(results: Iterable[Result], *, strict: bool) -> int:

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from headrace.cli.doctor.results import Result, failure
 from headrace.cli.main import app
 
 
@@ -36,3 +37,16 @@ def test_a_missing_package_is_a_sentence(tmp_path: Path) -> None:
     ran = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
     assert ran.returncode == 2
     assert ran.stderr == "headrace doctor: sqlalchemy is missing: pip install 'headrace[control]'\n"
+
+
+def test_nothing_that_looks_like_a_secret_is_printed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def examined(*_: object) -> list[Result]:
+        return [failure("reach", "origin", "http://me:hidden-word@h: no answer", "Bearer hidden-word", "hidden-words")]
+
+    monkeypatch.setattr("headrace.cli.doctor.checks.examine", examined)
+    for options in ([], ["--json"]):
+        ran = CliRunner().invoke(app, ["doctor", "--data", str(tmp_path), "--api-key", "hidden-words-of-it", *options])
+        assert ran.exit_code == 1
+        assert "hidden-word@" not in ran.output
+        assert "Bearer hidden" not in ran.output
+        assert "no answer" in ran.output

@@ -15,6 +15,7 @@ from headrace.cli.doctor.results import (
     ok,
     skipped,
     warning,
+    with_words,
     worst_last,
 )
 from headrace.cli.doctor.running import Check, run_all
@@ -85,3 +86,8 @@ async def test_checks_run_at_once_and_one_that_hangs_or_breaks_takes_no_other_do
     ]
     assert "nothing within 0.05 s" in found[1].seen
     assert "no, said the server" in found[2].seen
+
+
+def test_words_are_changed_and_nothing_else_is() -> None:
+    changed = with_words(warning("reach", "a key", "the key", "no key", "drop the key"), lambda text: text.upper())
+    assert changed == warning("reach", "A KEY", "THE KEY", "NO KEY", "DROP THE KEY")
