@@ -146,7 +146,8 @@ async def _certificates(asked: Asked, told: Told) -> Sequence[Result]:
     for name, path in _files(asked):
         found += certificates.file(name, path, now_s)
     servers = {
-        f"{server.name} {server.host}": partial(certificates.shown, server, now_s) for server in _servers(asked, told)
+        f"{server.name} {server.host}:{server.port}": partial(certificates.shown, server, now_s)
+        for server in _servers(asked, told)
     }
     found += await run_all(servers, certificates.SHOW_S + 1)
     return found or [skipped("certificates", "", "no TLS is set up here")]

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
-from headrace.cli.doctor import certificates, database, log, machine
+from headrace.cli.doctor import certificates, checks, database, log, machine
 from headrace.cli.doctor.contradictions import contradictions
-from headrace.cli.doctor.results import Outcome
+from headrace.cli.doctor.results import Outcome, Result, ok
 from headrace.cli.doctor.settings import Asked, DoctorSettings
 from headrace.control.db.looking import Looked
 from headrace.control.settings import ControlSettings
@@ -161,6 +161,16 @@ PUBLIC = {"public_rtmp_url": "rtmp://in.example/live", "public_http_url": "https
 
 def control(**given: Any) -> ControlSettings:
     return ControlSettings(api_key=KEY, **{**PUBLIC, **given})
+
+
+async def test_every_port_of_a_host_is_asked_for_its_certificate(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def shown(server: certificates.Server, now_s: float) -> list[Result]:
+        return [ok("certificates", f"{server.host}:{server.port}", "valid")]
+
+    monkeypatch.setattr(certificates, "shown", shown)
+    given = asked(log_cells="a=rediss://log:6379,log:6380 b=rediss://log:6381")
+    found = await checks._certificates(given, checks.Told())
+    assert sorted(one.subject for one in found) == ["log:6379", "log:6380", "log:6381"]
 
 
 def test_settings_that_agree_are_fine() -> None:
