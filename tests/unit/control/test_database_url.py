@@ -14,6 +14,9 @@ from headrace.control.db.engines import VERIFY_FULL, read_url, weakness
         "postgresql://headrace@localhost,db2.example/headrace",
         "postgresql:///headrace?host=db.example",
         "postgresql:///headrace?host=/run/postgresql&host=db.example",
+        "postgresql://headrace@localhost/headrace?hostaddr=10.0.0.9",
+        "postgresql:///headrace?hostaddr=10.0.0.9",
+        "postgresql:///headrace?service=elsewhere",
     ],
 )
 def test_another_machine_is_entered_over_tls_that_checks_its_name(url: str) -> None:
@@ -26,7 +29,7 @@ def test_another_machine_is_entered_over_tls_that_checks_its_name(url: str) -> N
         "postgresql://headrace@127.0.0.1/headrace",
         "postgresql://headrace@localhost:5433/headrace",
         "postgresql://headrace@[::1]/headrace",
-        "postgresql:///headrace",
+        "postgresql://headrace@localhost/headrace?hostaddr=127.0.0.1",
         "postgresql:///headrace?host=/run/postgresql",
         "sqlite+aiosqlite:///file.db",
     ],
@@ -34,6 +37,16 @@ def test_another_machine_is_entered_over_tls_that_checks_its_name(url: str) -> N
 def test_this_machine_is_entered_as_it_likes(url: str) -> None:
     assert "sslmode" not in read_url(url).query
     assert weakness(read_url(url)) == ""
+
+
+def test_a_url_without_a_host_trusts_nobody_whom_the_environment_names() -> None:
+    url = read_url("postgresql:///headrace")
+    assert url.query["sslmode"] == VERIFY_FULL  # libpq takes no notice of it at a socket
+    assert weakness(url) == ""
+
+
+def test_an_address_that_is_elsewhere_is_warned_of() -> None:
+    assert "10.0.0.9" in weakness(read_url("postgresql://u@localhost/headrace?hostaddr=10.0.0.9&sslmode=prefer"))
 
 
 @pytest.mark.parametrize("mode", ["disable", "allow", "prefer", "require", "verify-ca"])

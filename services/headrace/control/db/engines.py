@@ -109,7 +109,7 @@ def read_url(url: str) -> URL:
 
 def weakness(url: URL) -> str:
     """What is weak about the way to a server on another machine, in words; "" where nothing is."""
-    away = [] if is_sqlite(url) else [host for host in hosts(url) if not is_local(host)]
+    away = [] if is_sqlite(url) else [host for host in _dialled(url) if not is_local(host)]
     mode = url.query.get("sslmode")
     if not away or mode in (None, VERIFY_FULL):
         return ""
@@ -121,13 +121,23 @@ def weakness(url: URL) -> str:
 
 def hosts(url: URL) -> list[str]:
     """Every host of the URL; [""] where it names none, which is a socket of this machine."""
-    given = url.query.get("host", ())
-    named = [url.host or "", *((given,) if isinstance(given, str) else given)]
-    return [host for each in named for host in each.split(",") if host] or [""]
+    return _split(url.host or "", url.query.get("host", ())) or [""]
+
+
+def _dialled(url: URL) -> list[str]:
+    """Its hosts, and the addresses that it says they have; nothing where the environment may say."""
+    return _split(url.host or "", url.query.get("host", ()), url.query.get("hostaddr", ()))
+
+
+def _split(*given: str | tuple[str, ...]) -> list[str]:
+    several = [each for one in given for each in ((one,) if isinstance(one, str) else one)]
+    return [host for each in several for host in each.split(",") if host]
 
 
 def _secured(url: URL) -> URL:
-    if is_sqlite(url) or all(is_local(host) for host in hosts(url)):
+    # A URL without a host is that of a socket, to which modes mean nothing; or PGHOST or a service's file names one.
+    dialled = _dialled(url)
+    if is_sqlite(url) or (dialled and all(is_local(host) for host in dialled)):
         return url
     if "sslmode" not in url.query:  # libpq's default would fall back to plaintext without a word
         return url.update_query_dict({"sslmode": VERIFY_FULL})
