@@ -42,6 +42,11 @@ class Leases:
         heard_s = self._heard_s(session_id, run)
         return heard_s is not None and self._clock() - heard_s < self._silence_s
 
+    def named(self, session_id: str) -> bool:
+        """Whether its edge named the session just now."""
+        session = self._fleet.session(session_id)
+        return session is not None and self._clock() - session[1] < self._silence_s
+
     def surely_gone(self, run: LiveRun, now_ms: int) -> bool:
         """Whether this replica has listened for long enough and hears nothing of it, or of its transcoder."""
         young = now_ms - run.session.opened_ms < self._silence_s * 1000

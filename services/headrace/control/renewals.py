@@ -2,7 +2,8 @@
 
 Law: one statement where all is as it should be. What the database does not know is taken back from the edge, for it was
 restored to an earlier day and the streams go on; whom it believes to publish in their place gives way, unless he really
-does. Nothing is refused in doubt: then the whole answer is that nobody knows.
+does: an edge that makes sessions up takes no stream from one that is heard. Nothing is refused in doubt: then the whole
+answer is that nobody knows.
 Neighbours: `db.restoring` has the rows, `leases` says who is really there, `sessions` asks.
 """
 
@@ -29,6 +30,7 @@ MAX_STRANGERS = 10_000  # sessions of unknown streams that were told of once
 _log = logger(__name__)
 _back = RateLimited(_log, "a session that was lost is back", at_most=FOR_EACH)
 _unknown = RateLimited(_log, "a session goes on whose stream nobody knows", at_most=FOR_EACH)
+_early = RateLimited(_log, "an edge names a session that nobody knows, above one whose edge is there")
 _restored = RateLimited(_log, "a session is taken back that the database had forgotten", at_most=FOR_EACH)
 
 
@@ -95,8 +97,13 @@ class Renewals:
             return Verdict(one.session_id, held=True)
         if state in (RunState.ABANDONED, RunState.ENDED):
             return _lost(one.session_id, Reason.UNAVAILABLE, "The broadcast was ended: please publish again.")
-        if stream.live is not None and not await self._gives_way(stream.live, one):
-            return _taken(one.session_id)
+        if stream.live is not None:
+            if _is_newer(one, stream.live) and self._leases.named(stream.live.session.id):
+                # It ends once the log has fenced it; if it does not, `one` is nobody's, and is given nothing.
+                _early({"run": one.run, "edge": edge})
+                return Verdict(one.session_id, held=True)
+            if not await self._gives_way(stream.live, one):
+                return _taken(one.session_id)
         try:
             async with self._database.write() as tx:
                 await _restore(tx, edge, one)
@@ -109,7 +116,7 @@ class Renewals:
 
     async def _gives_way(self, live: LiveRun, one: HeldSession) -> bool:
         """Whether the stream is the session's, now that what the database believes was looked at."""
-        newer = live.id == one.run and one.session > live.session.number
+        newer = _is_newer(one, live)
         if not newer and live.session.state is SessionState.ACTIVE:
             if not self._fleet.known:
                 raise Refused(Reason.UNAVAILABLE, "The service has just started, ask again in a moment.")
@@ -122,6 +129,10 @@ class Renewals:
         if live.id != one.run:
             await self._endings.end(live.id)
         return True
+
+
+def _is_newer(one: HeldSession, live: LiveRun) -> bool:
+    return live.id == one.run and one.session > live.session.number
 
 
 async def _restore(tx: Transaction, edge: str, one: HeldSession) -> None:

@@ -102,6 +102,14 @@ async def test_a_token_is_signed_for_what_the_row_says_and_not_for_what_an_edge_
         assert not signing.good(told.lease, others)
 
 
+async def test_an_edge_that_makes_a_session_up_gets_no_token_for_the_run_of_another(signing: Signing) -> None:
+    _, others = await on_air(signing.parts, (await signing.parts.stream())[1])
+    lie = replace(others, session_id=new_session_id(), session=99)
+    for _ in range(3):
+        signing.parts.edge(others.session_id, pod="another")
+        assert (await verdict_of(signing.parts, lie)).lease is None
+
+
 async def test_a_session_that_is_over_or_unknown_is_given_no_token(signing: Signing, place: Place) -> None:
     opened, held = await on_air(signing.parts, (await signing.parts.stream())[1])
     unknown = replace(held, session_id="nobody's", stream=StreamId("nobody's"))

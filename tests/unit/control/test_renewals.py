@@ -168,9 +168,22 @@ async def test_a_session_of_yesterday_gives_way_to_the_later_one_of_its_run(part
     _, yesterdays = await on_air(parts, key)
     today = replace(yesterdays, session_id="0" * 32, session=5)
     parts.log.open(today.run, Claim(Epoch(5, 1), today.session_id, "w"), 900)
+    parts.clock.now_s += 3
     assert (await verdict(parts, today)).held
     assert not (await verdict(parts, yesterdays)).held
     assert place.execute("SELECT number FROM sessions WHERE state = 'active'") == [(5,)]
+
+
+async def test_a_session_that_its_edge_names_gives_way_to_none_that_is_made_up(parts: Control, place: Place) -> None:
+    _, key = await parts.stream()
+    _, held = await on_air(parts, key)
+    for _ in range(10):
+        parts.clock.now_s += 1
+        parts.edge(held.session_id)
+        parts.report(held.run)
+        await verdict(parts, replace(held, session_id="0" * 32, session=99))
+        assert (await verdict(parts, held)).held
+    assert place.execute("SELECT id FROM sessions") == [(held.session_id,)]
 
 
 async def test_who_really_publishes_keeps_the_stream_from_one_that_comes_back(parts: Control) -> None:
