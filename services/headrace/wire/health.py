@@ -8,6 +8,7 @@ Neighbours: `gate` looks at certificates, `runtime.probes` serves `/readyz`.
 import asyncio
 from collections.abc import Callable, Iterable
 
+from grpc import StatusCode
 from grpc.aio import Server, ServicerContext
 from grpc_health.v1 import health, health_pb2_grpc  # type: ignore[import-untyped]
 from grpc_health.v1.health_pb2 import HealthCheckRequest, HealthCheckResponse  # type: ignore[import-untyped]
@@ -39,8 +40,11 @@ class Health(health.aio.HealthServicer):  # type: ignore[misc]  # whose package 
 
     async def Check(self, request: HealthCheckRequest, context: Context) -> HealthCheckResponse:
         """The state now; NOT_FOUND for a service that is none of ours."""
-        await self._look()
-        return await super().Check(request, context)
+        if request.service not in self._services:
+            await context.abort(StatusCode.NOT_FOUND)
+        return HealthCheckResponse(
+            status=_status(not self._ready())
+        )  # without a word to those who watch, and may not read
 
     async def Watch(self, request: HealthCheckRequest, context: Context) -> None:
         """The state now, and each other one that follows."""
@@ -51,9 +55,12 @@ class Health(health.aio.HealthServicer):  # type: ignore[misc]  # whose package 
         ready = not self._ready()
         if ready is not self._told:
             self._told = ready
-            status = HealthCheckResponse.SERVING if ready else HealthCheckResponse.NOT_SERVING
             for service in self._services:
-                await self.set(service, status)
+                await self.set(service, _status(ready))
+
+
+def _status(ready: bool) -> HealthCheckResponse.ServingStatus:
+    return HealthCheckResponse.SERVING if ready else HealthCheckResponse.NOT_SERVING
 
 
 def add_health(server: Server, services: Iterable[str], ready: Callable[[], str]) -> Health:

@@ -96,6 +96,31 @@ async def test_who_watches_hears_of_each_change(tmp_path: Path, monkeypatch: pyt
         unknown.cancel()
 
 
+async def test_who_watches_and_does_not_read_hides_nothing_from_those_who_ask(tmp_path: Path) -> None:
+    class Stuck:
+        async def write(self, _: object) -> None:
+            await asyncio.get_running_loop().create_future()
+
+    stuck: Any = Stuck()
+    service = Service()
+    server = make_server()
+    servicer = add_health(server, MEDIA_SERVICES, lambda: service.why)
+    target = listen(server, f"unix:{tmp_path}/s")
+    await server.start()
+    try:
+        async with (
+            beside(servicer.Watch(health_pb2.HealthCheckRequest(service=INGEST), stuck)),
+            beside(servicer.run()),
+            open_channel(target) as channel,
+        ):
+            await asyncio.sleep(0)
+            for why in ("", "draining", ""):
+                service.why = why
+                assert [await healthy(channel, name) for name in ("", INGEST)] == [not why] * 2
+    finally:
+        await server.stop(0)
+
+
 async def test_behind_certificates_only_who_has_one_is_answered(tmp_path: Path) -> None:
     authority, stranger = Authority(), Authority()
 
