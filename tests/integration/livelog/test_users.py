@@ -1,5 +1,6 @@
 """The two users of the log, as the documentation says them: each does what it must, and nothing else."""
 
+import re
 from collections.abc import AsyncIterator, Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -16,7 +17,7 @@ from tests.support.broadcasts import PLAN
 from tests.support.log_contract import RUN_START, START, LogContract, Writer, claim_of, init_of, part_at
 from tests.support.redis import Cluster, Pair, Server
 from tests.support.redis_logs import opened
-from tests.support.redis_users import PASSWORDS, READER, WRITER, add_users, as_user
+from tests.support.redis_users import PAGE, PASSWORDS, READER, WRITER, add_users, as_user
 
 READS = ("read", "follow", "get", "current")
 WRITES = ("takeover", "stage", "wait", "publish", "set_current")
@@ -214,3 +215,10 @@ async def _opened_run(log: Cells, take: int = 1) -> Cursor:
     if take == 1:
         await writer.append(RUN_START, *(init_of(rung) for rung in PLAN.rung_names), part_at("720p", 0, 0))
     return (await log.read(RunId("run"), START)).cursor
+
+
+def test_the_pages_lines_for_a_servers_settings_are_such_as_a_server_reads() -> None:
+    [block] = re.findall(r"```\n(port 0\n.*?)```", PAGE.read_text(), re.DOTALL)
+    lines = [line for line in block.splitlines() if not line.startswith("#")]
+    assert len(lines) == 7
+    assert [len(line.split()) for line in lines] == [2] * 7, "a comment behind a value is a part of it"
