@@ -60,7 +60,7 @@ async def test_publishes_that_nobody_looks_at_yet_are_told(parts: Control, monke
         for _ in range(5):
             asked.append(group.create_task(publish(parts, key)))
             await asyncio.sleep(0.05)
-        await eventually("open", 3)  # as two are looked at
+        await eventually("open", 4)  # as one is looked at
         for task in asked:
             task.cancel()
 
