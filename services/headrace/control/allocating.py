@@ -7,6 +7,7 @@ Neighbours: `sessions` asks, `placing` finds another transcoder where the reserv
 
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 from headrace.control.batches import Batches
@@ -61,6 +62,7 @@ class Planning:
     made: Made | None = None
     stored: bool = False
     settled: bool = False  # the reservation costs what the plan costs, and somebody is told where it is
+    told: bool = False  # so is the log
 
     @property
     def again(self) -> bool:
@@ -114,7 +116,7 @@ class Allocating:
                 if planning.again:
                     continue
                 allocated = await self._answered(asked, planning.made, source, settled=planning.settled)
-                if not planning.settled:
+                if not planning.told:
                     await self._log.set_current({asked.run.stream: asked.run.id})
                 return allocated
         except (DatabaseError, LogError) as error:
@@ -122,7 +124,7 @@ class Allocating:
         raise Refused(Reason.UNAVAILABLE, "The service is not available, try again in a moment.")
 
     async def _plan(self, described: Sequence[Described]) -> Sequence[Planning]:
-        """Make the plans that are missing, and settle what was reserved. Raises DatabaseError, LogError."""
+        """Make the plans that are missing, and settle what was reserved. Raises DatabaseError."""
         by_session = {one.session_id: one for one in described}
         made: dict[RunId, Made] = {}
         settles: list[Settle] = []
@@ -145,9 +147,12 @@ class Allocating:
                 stored |= await tx.starts.settle(settles, unix_ms())
         # What is settled cannot be refused any more.
         newest = {one.run.stream: one.run.id for one in found.values() if stored.get(one.run.id)}
+        told = False
         if newest:
-            await self._log.set_current(newest)
-        return [_planning(found.get(one.session_id), made, stored) for one in described]
+            with suppress(LogError):  # a cell may be away: then each tells of its own run
+                await self._log.set_current(newest)
+                told = True
+        return [_planning(found.get(one.session_id), made, stored, told=told) for one in described]
 
     def _plan_reserved(
         self, asked: Asked, described: Described, made: dict[RunId, Made], settles: list[Settle]
@@ -220,11 +225,12 @@ class Allocating:
         return await self._placing.place(cost, zone, take, shrink=False)
 
 
-def _planning(asked: Asked | None, made: Mapping[RunId, Made], stored: Mapping[RunId, bool]) -> Planning:
+def _planning(asked: Asked | None, made: Mapping[RunId, Made], stored: Mapping[RunId, bool], *, told: bool) -> Planning:
     run = None if asked is None else asked.run.id
     if run is None or run not in made:
         return Planning(asked)
-    return Planning(asked, made[run], run in stored, stored.get(run, False))
+    settled = stored.get(run, False)
+    return Planning(asked, made[run], run in stored, settled, settled and told)
 
 
 def _goes_on_air(asked: Asked) -> bool:

@@ -168,8 +168,8 @@ class Opening:
                 if starts:
                     began, held = await tx.starts.start(list(starts.values()))
         finally:
-            if not held:
-                for start in starts.values():
+            for start in starts.values():
+                if start.allocation.pod not in held:
                     self._placing.gave_back(start.allocation)
         for pod, pixels_s in held.items():
             self._fleet.hold(pod, pixels_s)  # other replicas' runs, too

@@ -82,7 +82,8 @@ class Placing:
         self._fleet.hold(candidate.pod, self._fleet.held(candidate.pod) + cost)
 
     def gave_back(self, allocation: Allocation) -> None:
-        """That is not held there after all."""
+        """That is not held there after all. Others are filled from now on: its row may be what did not answer."""
+        self._filling = {zone: pod for zone, pod in self._filling.items() if pod != allocation.pod}
         self._fleet.hold(allocation.pod, self._fleet.held(allocation.pod) - allocation.cost)
 
     def _shrunk(self, cost: int) -> int:

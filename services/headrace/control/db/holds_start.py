@@ -36,7 +36,9 @@ _START_TYPES = {
     "pod": "text",
     "cost": "bigint",
 }
-_HELD = text("SELECT id, held FROM pods WHERE id IN :pods").bindparams(bindparam("pods", expanding=True))
+_HELD = text("SELECT id, held FROM pods WHERE id IN :pods AND state = 'ready'").bindparams(
+    bindparam("pods", expanding=True)
+)
 _STEPS = (text(_POD), *(text(s.format(**{n: f":{n}" for n in _START_TYPES})) for s in (_RUN, _SESSION, _ALLOCATION)))
 
 
@@ -126,9 +128,10 @@ class Starts:
         self._whole = connection.dialect.name == "postgresql"
 
     async def start(self, starts: Sequence[Start]) -> tuple[set[RunId], dict[str, int]]:
-        """The runs that began, as many as their pods had room for; and what is held on those pods now. Nothing follows.
+        """The runs that began, as many as their pods had room for; and what is held now on those pods that are ready.
 
-        Raises Conflict (through the transaction) where a stream has a run, or a session's id was used: then none began.
+        Nothing follows. Raises Conflict (through the transaction) where a stream has a run, or a session's id was used:
+        then none began.
         """
         rows = [_start_values(one) for one in starts]
         if self._whole:
