@@ -1,10 +1,10 @@
 """What asks the control that `bench-control` measures, in a process of its own.
 
-`publish TARGETS KEYS ARRIVAL HOLD SECONDS PID,PID…` plays edges: publishers open a session and have it allocated, each
-with a key of its own, and release it HOLD seconds later. ARRIVAL is `24x`: so many at once, each followed by the next;
-or `500/s`: so many each second at random moments, whoever waits still. Prints one JSON object: how many allocations and
-releases there were in SECONDS, after `BEFORE_S`, the milliseconds that each allocation took, and the CPU seconds of
-each of the processes and of its own. `report PORT PODS SECONDS PID` plays pods, each on a connection of its own with a
+`publish TARGETS KEYS CLIENTS HOLD SECONDS PID,PID…` plays edges: CLIENTS publishers at once, each followed by the next
+with another key, open a session and have it allocated, and release it HOLD seconds later. Prints one JSON object: how
+many allocations and releases there were in SECONDS, after `BEFORE_S`, the milliseconds that each allocation took, and
+the CPU seconds of each of the processes and of its own.
+`report PORT PODS SECONDS PID` plays pods, each on a connection of its own with a
 report each second, and prints the part of a core that process PID used. `raw URL CLIENTS SECONDS` makes as many
 transactions as one allocation and its release with psycopg alone, and prints how many of those a second.
 """
@@ -15,11 +15,10 @@ import os
 import secrets
 import sys
 from collections import deque
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import suppress
 from fractions import Fraction
 from pathlib import Path
-from random import Random
 
 import psycopg
 
@@ -29,6 +28,7 @@ from headrace.runtime.lifecycle import run_until_signalled
 from headrace.wire.channel import REPORTS, open_channel
 from headrace.wire.control import FleetClient, PodKind, PodReport, ReleaseReason, SessionReport, SessionsClient
 from headrace.wire.replicas import Replicas
+from headrace.wire.reporting import until_next_s
 from headrace.wire.trust import PLAINTEXT
 from tests.bench.control_books import PODS_RUNS, TRANSCODER, TRANSCODERS_COST, key_of, pod_name, run_name
 from tests.bench.control_process import CAPACITY_PIXELS_S
@@ -57,15 +57,11 @@ class Publishers:
         self._released = 0
         self._refused: list[str] = []
 
-    async def run(self, arrival: str, seconds: float) -> dict[str, object]:
+    async def run(self, clients: int, seconds: float) -> dict[str, object]:
         """What is printed."""
         askers = [SessionsClient(replicas) for replicas in self._replicas]
         async with asyncio.TaskGroup() as group:
-            if arrival.endswith("/s"):
-                tasks = [group.create_task(self._arrive(askers, float(arrival[:-2]), group))]
-            else:
-                clients = int(arrival.removesuffix("x"))
-                tasks = [group.create_task(self._one_by_one(askers, i)) for i in range(clients)]
+            tasks = [group.create_task(self._publish(askers[i % len(askers)], f"edge-{i}")) for i in range(clients)]
             tasks += [group.create_task(self._release()) for _ in range(RELEASERS)]
             await asyncio.sleep(BEFORE_S)
             before_s, since_s = [tree_cpu_s(pid) for pid in self._pids], monotonic_s()
@@ -85,36 +81,21 @@ class Publishers:
             "cpu_s": [after - before for before, after in zip(before_s, after_s, strict=True)],
         }
 
-    async def _one_by_one(self, askers: list[SessionsClient], number: int) -> None:
+    async def _publish(self, control: SessionsClient, edge: str) -> None:
         while True:
-            if self._free:
-                await self._publish(askers, number)
-            else:
-                await asyncio.sleep(0.01)
-
-    async def _arrive(self, askers: list[SessionsClient], rate_per_s: float, group: asyncio.TaskGroup) -> None:
-        random, at_s, number = Random(1), monotonic_s(), 0
-        while True:
-            at_s += random.expovariate(rate_per_s)
-            await asyncio.sleep(at_s - monotonic_s())
             if not self._free:
-                raise SystemExit("void: every key is in use")
-            group.create_task(self._publish(askers, number))
-            number += 1
-
-    async def _publish(self, askers: list[SessionsClient], number: int) -> None:
-        control, edge = askers[number % len(askers)], f"edge-{number % 16}"
-        stream, session_id, since_s = self._free.popleft(), secrets.token_hex(16), monotonic_s()
-        counting = self._counting
-        try:
-            await control.open_session("live", StreamKey(key_of(stream)), edge, "192.0.2.1:50000", session_id)
-            await control.allocate(session_id, SOURCE, unix_ms())
-        except Refused as refused:
-            self._refused.append(f"{refused.reason.value}: {refused}")
-        now_s = monotonic_s()
-        if counting:
-            self._took_ms.append(1000 * (now_s - since_s))
-        self._held.append((now_s + self._hold_s, control, session_id, stream))
+                await asyncio.sleep(0.01)
+                continue
+            stream, session_id, since_s = self._free.popleft(), secrets.token_hex(16), monotonic_s()
+            try:
+                await control.open_session("live", StreamKey(key_of(stream)), edge, "192.0.2.1:50000", session_id)
+                await control.allocate(session_id, SOURCE, unix_ms())
+            except Refused as refused:
+                self._refused.append(f"{refused.reason.value}: {refused}")
+            now_s = monotonic_s()
+            if self._counting:
+                self._took_ms.append(1000 * (now_s - since_s))
+            self._held.append((now_s + self._hold_s, control, session_id, stream))
 
     async def _release(self) -> None:
         while True:
@@ -131,9 +112,9 @@ class Publishers:
             self._free.append(stream)
 
 
-async def publish(targets: str, keys: int, arrival: str, hold_s: float, seconds: float, pids: list[int]) -> None:
+async def publish(targets: str, keys: int, clients: int, hold_s: float, seconds: float, pids: list[int]) -> None:
     """Play edges."""
-    print(json.dumps(await Publishers(targets, keys, hold_s, pids).run(arrival, seconds)), flush=True)
+    print(json.dumps(await Publishers(targets, keys, hold_s, pids).run(clients, seconds)), flush=True)
 
 
 async def report(port: int, pods: int, seconds: float, pid: int) -> None:
@@ -144,8 +125,8 @@ async def report(port: int, pods: int, seconds: float, pid: int) -> None:
             # An address of its own for each: one channel is one connection.
             target = f"ipv4:127.1.{number // 250}.{number % 250 + 1}:{port}"
             channel = open_channel(target, REPORTS, trust=PLAINTEXT)
-            say = reports(said_by(number), number / pods)
-            tasks.append(group.create_task(FleetClient(channel).report(say)))
+            told = reports(said_by(number), number / pods)
+            tasks.append(group.create_task(FleetClient(channel).report(told)))
         await asyncio.sleep(SETTLE_S)
         before_s, since_s = tree_cpu_s(pid), monotonic_s()
         await asyncio.sleep(seconds)
@@ -157,17 +138,15 @@ async def report(port: int, pods: int, seconds: float, pid: int) -> None:
             task.cancel()
 
 
-def said_by(number: int) -> Callable[[int], PodReport]:
-    """A transcoder with a few runs, or an edge with as many sessions: what it says for the n-th time."""
+def said_by(number: int) -> PodReport:
+    """What a transcoder with a few runs says, or an edge with as many sessions."""
     name, target = pod_name(number), f"ipv4:127.0.0.1:{number}"
     if is_transcoder(number):
         runs = tuple(RunId(run_name(number, run)) for run in range(PODS_RUNS))
-        said = PodReport(name, target, "1.0", True, CAPACITY_PIXELS_S, TRANSCODERS_COST, runs, zone="z1")
-        return lambda _: said
+        return PodReport(name, target, "1.0", True, CAPACITY_PIXELS_S, TRANSCODERS_COST, runs, zone="z1")
     sessions = [run_name(number, run) for run in range(PODS_RUNS)]
-    return lambda n: PodReport(
-        name, "", "1.0", True, 0, 0, (), PodKind.EDGE, "z1", tuple(SessionReport(one, n % 40) for one in sessions)
-    )
+    held = tuple(SessionReport(one, 0) for one in sessions)  # media flows
+    return PodReport(name, "", "1.0", True, 0, 0, (), PodKind.EDGE, "z1", held)
 
 
 def is_transcoder(number: int) -> bool:
@@ -175,14 +154,13 @@ def is_transcoder(number: int) -> bool:
     return number % 3 < TRANSCODER
 
 
-async def reports(say: Callable[[int], PodReport], after_s: float) -> AsyncIterator[PodReport]:
-    """One each second."""
+async def reports(report: PodReport, after_s: float) -> AsyncIterator[PodReport]:
+    """One each second, as pods do."""
     await asyncio.sleep(after_s)
-    times = 0
+    began_ms = unix_ms()
     while True:
-        yield say(times)
-        times += 1
-        await asyncio.sleep(1.0)
+        yield report
+        await asyncio.sleep(until_next_s(began_ms, unix_ms()))
 
 
 async def raw(url: str, clients: int, seconds: float) -> None:
@@ -226,8 +204,8 @@ def stat(pid: int) -> list[str]:
 async def main(stopping: asyncio.Event) -> None:
     """What the command line says."""
     match sys.argv[1:]:
-        case ["publish", targets, keys, arrival, hold, seconds, pids]:
-            await publish(targets, int(keys), arrival, float(hold), float(seconds), [*map(int, pids.split(","))])
+        case ["publish", targets, keys, clients, hold, seconds, pids]:
+            await publish(targets, int(keys), int(clients), float(hold), float(seconds), [*map(int, pids.split(","))])
         case ["report", port, pods, seconds, pid]:
             await report(int(port), int(pods), float(seconds), int(pid))
         case ["raw", url, clients, seconds]:

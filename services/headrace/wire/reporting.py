@@ -16,11 +16,23 @@ from headrace.wire.control import FleetClient, PodReport
 from headrace.wire.errors import CallLost
 from headrace.wire.replicas import Replica, Replicas
 
-PERIOD_S = 1.0
+PERIOD_S = 1.0  # also between tries
+PERIOD_MS = 1000
+GRID_MS = 50
 CLOCK_EVERY = 10  # reports: each one that says the time has to be read, others are those before them
 STARTING = 3  # failures that are no news: control may start together with this process
 
 _unheard = RateLimited(logger(__name__), "a replica of control does not hear this pod", period_s=10.0)
+
+
+def until_next_s(began_ms: int, now_ms: int) -> float:
+    """How long to wait for the next report, seconds, by Unix time of the first one and of now, milliseconds.
+
+    On a grid that all pods share: who serves thousands of them wakes for many at once.
+    """
+    slot_ms = began_ms - began_ms % GRID_MS
+    wait_ms = PERIOD_MS - (now_ms - slot_ms) % PERIOD_MS
+    return (wait_ms if wait_ms > GRID_MS else wait_ms + PERIOD_MS) / 1000  # a timer that was early makes no second one
 
 
 class Reporting:
@@ -59,8 +71,9 @@ class Reporting:
         self._told.discard(replica)
 
     async def _reports(self) -> AsyncIterator[PodReport]:
+        began_ms = unix_ms()
         for number in itertools.count():
             report = self._report()
             yield report if number % CLOCK_EVERY else replace(report, sent_ms=unix_ms())
             self.heard = True
-            await asyncio.sleep(PERIOD_S)
+            await asyncio.sleep(until_next_s(began_ms, unix_ms()))
