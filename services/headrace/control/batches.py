@@ -14,7 +14,7 @@ from typing import Generic, TypeVar
 from headrace.control.turns import too_many
 from headrace.runtime.aio.clock import monotonic_s
 
-PACE_S = 0.015  # a statement for eight costs little more than one for one
+PACE_S = 0.007  # a statement for eight costs little more than one for one
 LARGEST = 64
 
 
