@@ -154,7 +154,9 @@ _place = {
 TRACEPARENT = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"  # W3C's own example
 entries: st.SearchStrategy[Entry] = st.one_of(
     st.builds(RunStart, plan=plans, anchor_ms=_ticks, traceparent=st.sampled_from(("", TRACEPARENT))),
-    st.builds(Init, rung=_names, codecs=_codecs, data=_bytes, width=_u32, height=_u32, frame_rate=_rates, channels=_u32),
+    st.builds(
+        Init, rung=_names, codecs=_codecs, data=_bytes, width=_u32, height=_u32, frame_rate=_rates, channels=_u32
+    ),
     st.builds(Part, independent=st.booleans(), size=_u32, digest=_text, encoder=_names, **_place),
     st.builds(Gap, encoder=st.just("") | _names, **_place),
     st.builds(Hold, at=_ticks),

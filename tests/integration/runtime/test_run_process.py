@@ -87,23 +87,25 @@ def test_what_nobody_thought_of_is_a_traceback_and_no_clean_exit() -> None:
 
 
 def test_its_metrics_go_to_a_collector_and_its_last_ones_at_its_end() -> None:
-    with metrics_collector() as collector:
-        with start(
+    with (
+        metrics_collector() as collector,
+        start(
             "await self.stopping.wait()",
             HEADRACE_OTLP_ENDPOINT=collector.endpoint,
             HEADRACE_OTLP_PERIOD_S="3600",
             HEADRACE_POD="mill-0",
-        ) as process:
-            url = wait_serving(process)
+        ) as process,
+    ):
+        url = wait_serving(process)
 
-            def said() -> float | None:
-                text = httpx.get(f"{url}/metrics", trust_env=False).text
-                return Stack.metric_in(text, "headrace_process_start_seconds") or None
+        def said() -> float | None:
+            text = httpx.get(f"{url}/metrics", trust_env=False).text
+            return Stack.metric_in(text, "headrace_process_start_seconds") or None
 
-            start_s = eventually("it was ready", said, START_S)
-            assert 0 < start_s < START_S
-            process.signal(signal.SIGTERM)
-            assert process.wait(5) == 0, process.output
+        start_s = eventually("it was ready", said, START_S)
+        assert 0 < start_s < START_S
+        process.signal(signal.SIGTERM)
+        assert process.wait(5) == 0, process.output
     assert collector.senders == ["awkward"]
     assert collector.series[series("headrace_process_start_seconds", {})] == start_s
     [resource] = [each.resource for each in collector.requests[-1].resource_metrics]

@@ -37,7 +37,9 @@ class Scene:
         before = [said("speed_ratio_sum"), said("speed_ratio_count")]
         self.now_s += SAMPLE_S
         self.signs.sample()
-        return [now - was for now, was in zip((said("speed_ratio_sum"), said("speed_ratio_count")), before, strict=True)]
+        return [
+            now - was for now, was in zip((said("speed_ratio_sum"), said("speed_ratio_count")), before, strict=True)
+        ]
 
 
 def said(name: str) -> float:
