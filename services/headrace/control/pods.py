@@ -1,8 +1,8 @@
 """What each pod said last, for people and `headrace doctor`: every kind of pod, its version, its clock.
 
-Law: soft state of this replica, beside the fleet's, from the same reports; nothing is decided by it. A pod that ends in
-order is gone at once, one that falls silent is shown as silent for `FORGET_S`. Neighbours: `fleet` decides by reports,
-`http.pods` shows this.
+Law: soft state of this replica, beside the fleet's, from the same reports; nothing is decided by it but that no other
+kind of pod reports by a transcoder's name. A pod that ends in order is gone at once, one that falls silent is shown as
+silent for `FORGET_S`. Neighbours: `fleet` decides by reports, `http.pods` shows this.
 """
 
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -10,7 +10,11 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from headrace.control.fleet import FORGET_S
-from headrace.wire.control import PodReport
+from headrace.runtime.telemetry.logs import RateLimited, logger
+from headrace.wire.control import PodKind, PodReport
+from headrace.wire.errors import NotAllowed
+
+_borrowed = RateLimited(logger(__name__), "a pod reports by the name of a transcoder, and is none")
 
 
 class PodCondition(StrEnum):
@@ -89,6 +93,11 @@ class Pods:
             self._forget(self._clock())
             self._heard[report.pod] = _Heard(report, self._clock(), clock_ms, call)
             return
+        borrowed = heard.report.kind is PodKind.TRANSCODER and report.kind is not PodKind.TRANSCODER
+        if borrowed and self._clock() - heard.seen_s < FORGET_S:
+            # By this name edges are told where to send media.
+            _borrowed({"pod": report.pod, "kind": report.kind.value})
+            raise NotAllowed(f"a transcoder has the name {report.pod}: set HEADRACE_POD to another one")
         heard.report, heard.seen_s, heard.call = report, self._clock(), call
         if clock_ms is not None:
             heard.clock_ms = clock_ms

@@ -42,9 +42,8 @@ class Health(health.aio.HealthServicer):  # type: ignore[misc]  # whose package 
         """The state now; NOT_FOUND for a service that is none of ours."""
         if request.service not in self._services:
             await context.abort(StatusCode.NOT_FOUND)
-        return HealthCheckResponse(
-            status=_status(not self._ready())
-        )  # without a word to those who watch, and may not read
+        # Without a word to those who watch, and may not read.
+        return HealthCheckResponse(status=_status(not self._ready()))
 
     async def Watch(self, request: HealthCheckRequest, context: Context) -> None:
         """The state now, and each other one that follows."""

@@ -2,12 +2,15 @@
 
 import contextlib
 from collections.abc import AsyncIterator
+from dataclasses import replace
 
 import pytest
 
+from headrace.control.fleet import FORGET_S
 from headrace.control.pods import PodCondition, Pods
 from headrace.core.broadcast import RunId
 from headrace.wire.control import PodKind, PodReport, SessionReport
+from headrace.wire.errors import NotAllowed
 from tests.unit.control.support import Clock, Control
 
 NOW_MS = 1_700_000_000_000
@@ -56,6 +59,18 @@ async def test_each_pod_is_shown_by_its_last_report(heard: Heard) -> None:
 async def test_everything_that_is_heard_goes_on_to_the_fleet(heard: Heard) -> None:
     await heard.say(TRANSCODER, TRANSCODER)
     assert heard.passed == [TRANSCODER, TRANSCODER]
+
+
+async def test_nobody_else_reports_by_a_transcoders_name(heard: Heard) -> None:
+    await heard.say(replace(EDGE, pod="t1"), lost=True)
+    await heard.say(TRANSCODER, lost=True)
+    impostor = replace(EDGE, pod="t1", target="elsewhere:7071")
+    with pytest.raises(NotAllowed, match="HEADRACE_POD"):
+        await heard.say(impostor)
+    assert [one.report for one in heard.pods.seen()] == [TRANSCODER]
+    heard.clock.now_s += FORGET_S
+    await heard.say(impostor, lost=True)
+    assert [one.report for one in heard.pods.seen()] == [impostor]
 
 
 async def test_a_pod_that_says_goodbye_is_gone_at_once_and_a_lost_one_is_silent_for_a_minute(heard: Heard) -> None:

@@ -107,6 +107,7 @@ async def test_of_several_on_one_transcoder_as_many_begin_as_its_row_has_room_fo
 async def test_a_sessions_id_that_was_used_keeps_nobody_else_out(
     parts: Control, place: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    parts.report(capacity=9 * MOST)
     await parts.accounts.round()
     [before] = await on_air(parts, 1)
     await parts.sessions.release(before.session_id, ReleaseReason.ENDED, flushed=True)

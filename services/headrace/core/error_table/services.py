@@ -47,9 +47,10 @@ SERVICES = (
     ),
     Row(
         "not_allowed",
-        "The caller's certificate is not that of a service that may ask for this.",
+        "The caller may not ask for this: its certificate is another service's, or its name a transcoder's.",
         Cause.PEER,
-        "Look at the URI SAN of the caller's certificate, which the line names; otherwise it may be an attack.",
+        "Look at the URI SAN of the caller's certificate, or at its `HEADRACE_POD`, which the line names; otherwise it "
+        "may be an attack.",
         grpc="PERMISSION_DENIED",
     ),
     _lease("lease_missing", "An edge shows no lease token."),
