@@ -8,7 +8,6 @@ Neighbours: `gate` looks at certificates, `runtime.probes` serves `/readyz`.
 import asyncio
 from collections.abc import Callable, Iterable
 
-from grpc import StatusCode
 from grpc.aio import Server, ServicerContext
 from grpc_health.v1 import health, health_pb2_grpc  # type: ignore[import-untyped]
 from grpc_health.v1.health_pb2 import HealthCheckRequest, HealthCheckResponse  # type: ignore[import-untyped]
@@ -41,7 +40,7 @@ class Health(health.aio.HealthServicer):  # type: ignore[misc]  # whose package 
     async def Check(self, request: HealthCheckRequest, context: Context) -> HealthCheckResponse:
         """The state now; NOT_FOUND for a service that is none of ours."""
         if request.service not in self._services:
-            await context.abort(StatusCode.NOT_FOUND)
+            return await super().Check(request, context)
         # Without a word to those who watch, and may not read.
         return HealthCheckResponse(status=_status(not self._ready()))
 
