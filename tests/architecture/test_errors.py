@@ -41,7 +41,7 @@ KNOWN_TO_OBS = {
     "NetConnection.Connect.InvalidApp",
 }
 FFMPEG_SHOWS_BYTES = 255
-ABORTERS = {"headrace/wire/calls.py", "headrace/wire/gate.py", "headrace/wire/health.py"}
+ABORTERS = {"headrace/wire/calls.py", "headrace/wire/gate.py"}
 # These metrics count errors, and a few ends that are none.
 COUNTING = {
     "headrace_edge_refused_publishes_total": set(),
