@@ -16,7 +16,7 @@ _SHAPES = re.compile(
       sk_[a-z2-7]{16,}                                      # a stream key, whole or most of it
     | hr_[\w-]{16,}                                         # an API key of our own making
     | eyJ[\w-]{8,}\.[\w-]+\.[\w-]*                          # a JWT, such as a lease token
-    | (?<=://) [^\s/?\#'"<>@]{0,256} : [^\s'"<>]{0,1024} (?=@)  # user:password@ in a URL
+    | (?<=://) [^\s/?\#'"<>@:]{0,256} : [^\s'"<>]{0,1024} (?=@)  # user:password@ in a URL
     | (?<=bearer\ ) [^\s'",]+                               # an Authorization header
     | (?<=login=) [\w-]{16,}                                # the console's one-time login
     | (?<=password=) (?: '(?:[^'\\]|\\.)*' | [^\s&'",]+ )   # libpq's words, and queries
