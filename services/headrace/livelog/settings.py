@@ -110,10 +110,12 @@ def _cell(number: int, word: str, given: ForAll) -> Cell:
 
 def _access(number: int, scheme: str, parts: SplitResult, given: ForAll) -> Access:
     user, _, password = parts.netloc.rpartition("@")[0].partition(":")
-    options = dict(parse_qsl(parts.query))
+    options = dict(parse_qsl(parts.query, keep_blank_values=True))
     tls = scheme.startswith("rediss")
-    if unknown := options.keys() - set(_TLS_OPTIONS if tls else ()):
-        raise ValueError(f"cell {number} has an option that is not known: {min(unknown)}")
+    if options.keys() - set(_TLS_OPTIONS if tls else ()):
+        # Which one is not said: it is a password's second half where that has a question mark.
+        known = f"with TLS there are {', '.join(_TLS_OPTIONS)}" if tls else "without TLS there are none"
+        raise ValueError(f"cell {number} has an option that is not known: {known}; a ? in a password is written %3F")
     if ("ssl_certfile" in options) != ("ssl_keyfile" in options):
         raise ValueError(f"cell {number} has one of ssl_certfile and ssl_keyfile: they go together")
     file = "" if password else given.password_file
