@@ -48,9 +48,10 @@ class Lines:
     @asynccontextmanager
     async def channel(self) -> AsyncIterator[Channel]:
         """For one call, which may last. It connects at the first use. Raises NoTrust."""
-        if not self._lines or self._lines[-1].generation != self._trust.generation:
+        generation = self._trust.generation  # before it dials: a newer certificate may come from another thread
+        if not self._lines or self._lines[-1].generation != generation:
             channel = open_channel(self._target, self._link, trust=self._trust, server=self._server)
-            self._lines.append(_Line(channel, self._trust.generation))
+            self._lines.append(_Line(channel, generation))
         line = self._lines[-1]
         line.users += 1
         try:
