@@ -2,7 +2,8 @@
 
 Law: who asks while nobody else does is served at once; who comes while others are served, or `PACE_S` after the last
 batch began, goes with the next. So batches are as large as the load makes them. The queue is bounded in length and in
-seconds, and what it refuses is refused in words. What fails, fails for the whole batch.
+seconds, and what it refuses is refused in words. What fails in the house's words fails for the whole batch; what nobody
+foresaw fails for who asked it.
 Neighbours: `opening` and `allocating` ask the database this way; `turns` is the queue of those who ask it alone.
 """
 
@@ -12,6 +13,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Generic, TypeVar
 
 from headrace.control.turns import too_many
+from headrace.core.errors import HeadraceError
 from headrace.runtime.aio.clock import monotonic_s
 
 PACE_S = 0.007  # a statement for eight costs little more than one for one
@@ -77,21 +79,27 @@ class Batches(Generic[Q, A]):
             await asyncio.sleep(next_s - monotonic_s())
             next_s = monotonic_s() + PACE_S
             batch = self._take()
-            if not batch:
-                continue
-            try:
-                answers = await self._serve([asked.question for asked in batch])
-            except Exception as error:
+            if batch:
+                await self._answer(batch)
+
+    async def _answer(self, batch: Sequence[_Asked[Q, A]]) -> None:
+        try:
+            answers = await self._serve([asked.question for asked in batch])
+        except Exception as error:
+            if isinstance(error, HeadraceError) or len(batch) == 1:
                 for asked in batch:
                     if not asked.answer.done():
                         asked.answer.set_exception(error)
-            else:
-                for asked, answer in zip(batch, answers, strict=True):
-                    if not asked.answer.done():
-                        asked.answer.set_result(answer)
-            finally:
+            else:  # one of them is more than `serve` can bear, and the others are not to pay for it
                 for asked in batch:
-                    asked.answer.cancel()  # of a stop: nobody answers
+                    await self._answer([asked])
+        else:
+            for asked, answer in zip(batch, answers, strict=True):
+                if not asked.answer.done():
+                    asked.answer.set_result(answer)
+        finally:
+            for asked in batch:
+                asked.answer.cancel()  # of a stop: nobody answers
 
     def _take(self) -> list[_Asked[Q, A]]:
         batch: list[_Asked[Q, A]] = []

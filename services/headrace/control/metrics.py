@@ -21,7 +21,8 @@ STATUSES = (
 SESSIONS_OPENED = Counter("headrace_control_opened_sessions_total", "Publishes that were accepted.")
 SESSIONS_REFUSED = Counter(
     "headrace_control_refused_sessions_total",
-    "Publishes that were refused, by why: when they asked, or when they had described their source.",
+    "Publishes that were refused, by why: when they asked, or when they had described their source. An edge asks other "
+    "replicas where one is `unavailable`, so that may be counted at each.",
     {"reason": [reason.value for reason in Reason]},
 )
 SESSIONS_VANISHED = Counter("headrace_control_vanished_sessions_total", "Sessions whose edge never said goodbye.")

@@ -144,6 +144,8 @@ _KIND_NUMBERS = {
     PodKind.TRANSCODER: pb.POD_KIND_TRANSCODER,
     PodKind.ORIGIN: pb.POD_KIND_ORIGIN,
 }
+MAX_NAME_CHARS = 200  # as control's database keeps a pod's
+
 _KINDS = {number: kind for kind, number in _KIND_NUMBERS.items()}
 
 
@@ -320,6 +322,8 @@ def report_from_bytes(data: bytes) -> PodReport:
         raise WireError("PodReport: pod is needed, and a transcoder's target")
     if not all(one.session_id for one in message.sessions):
         raise WireError("SessionReport.session_id: missing")
+    if max(map(len, (message.pod, message.target, message.version, message.zone))) > MAX_NAME_CHARS:
+        raise WireError(f"PodReport: a name is longer than {MAX_NAME_CHARS} characters")
     return PodReport(
         message.pod,
         message.target,

@@ -7,6 +7,7 @@ import pytest
 
 from headrace.control import batches
 from headrace.control.batches import LARGEST, Batches
+from headrace.control.db import DatabaseError
 from headrace.core.broadcast import Refused
 from headrace.runtime.aio.tasks import beside
 
@@ -73,11 +74,23 @@ async def test_a_failure_is_that_of_its_batch_alone() -> None:
     doubling = Doubling()
     asked = Batches(doubling, length=10, wait_s=5)
     async with beside(asked.run()):
-        doubling.fails = OSError("away")
+        doubling.fails = DatabaseError("away")
         failed = await asyncio.gather(asked.ask(1), asked.ask(2), return_exceptions=True)
-        assert [type(one) for one in failed] == [OSError, OSError]
+        assert [type(one) for one in failed] == [DatabaseError, DatabaseError]
+        assert doubling.served == [[1, 2]]
         doubling.fails = None
         assert await asked.ask(3) == 6
+
+
+async def test_a_question_that_nobody_foresaw_fails_alone() -> None:
+    async def reciprocals(numbers: Sequence[int]) -> Sequence[int]:
+        return [1000 // number for number in numbers]
+
+    asked = Batches(reciprocals, length=10, wait_s=5)
+    async with beside(asked.run()):
+        answers = await asyncio.gather(*(asked.ask(number) for number in (1, 0, 10)), return_exceptions=True)
+    assert answers[0::2] == [1000, 100]
+    assert isinstance(answers[1], ZeroDivisionError)
 
 
 async def test_what_waits_is_bounded_in_number_and_in_time() -> None:

@@ -355,6 +355,11 @@ BAD: list[tuple[str, Callable[[bytes], object], Any]] = [
     ("session_id", control_messages.verdicts_from_bytes, control_pb2.RenewResponse(verdicts=[control_pb2.Verdict()])),
     ("kind", control_messages.report_from_bytes, control_pb2.PodReport(pod="p", target="t")),
     (
+        "longer than 200",
+        control_messages.report_from_bytes,
+        control_pb2.PodReport(pod="p", target="t", kind=control_pb2.POD_KIND_EDGE, version="1" * 201),
+    ),
+    (
         "target",
         control_messages.report_from_bytes,
         control_pb2.PodReport(pod="p", kind=control_pb2.POD_KIND_TRANSCODER),
