@@ -17,7 +17,6 @@ from headrace.wire.errors import CallLost
 from headrace.wire.replicas import Replica, Replicas
 
 PERIOD_S = 1.0  # also between tries
-PERIOD_MS = 1000
 GRID_MS = 50
 CLOCK_EVERY = 10  # reports: each one that says the time has to be read, others are those before them
 STARTING = 3  # failures that are no news: control may start together with this process
@@ -31,8 +30,9 @@ def until_next_s(began_ms: int, now_ms: int) -> float:
     On a grid that all pods share: who serves thousands of them wakes for many at once.
     """
     slot_ms = began_ms - began_ms % GRID_MS
-    wait_ms = PERIOD_MS - (now_ms - slot_ms) % PERIOD_MS
-    return (wait_ms if wait_ms > GRID_MS else wait_ms + PERIOD_MS) / 1000  # a timer that was early makes no second one
+    period_ms = round(1000 * PERIOD_S)
+    wait_ms = period_ms - (now_ms - slot_ms) % period_ms
+    return (wait_ms if wait_ms > GRID_MS else wait_ms + period_ms) / 1000  # a timer that was early makes no second one
 
 
 class Reporting:

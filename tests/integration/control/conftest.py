@@ -6,9 +6,10 @@ import pytest
 
 from headrace.control.db import migrate
 from tests.support.postgres import Postgres
+from tests.unit.control.signing import signing
 from tests.unit.control.support import Place, parts
 
-__all__ = ["parts"]
+__all__ = ["parts", "signing"]
 
 
 @pytest.fixture(scope="session")

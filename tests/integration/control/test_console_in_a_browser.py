@@ -111,5 +111,5 @@ async def test_the_api_is_described_without_the_internet(tmp_path: Path) -> None
         page.on("request", lambda request: None if "127.0.0.1" in request.url else foreign.append(request.url))
         await page.goto(link.partition("?")[0] + "docs#createStream")
         await expect(page.locator("#createStream")).to_contain_text("stream_key")
-        assert await page.locator("details").count() == 5
+        assert await page.locator("details").count() == 6
         assert (errors, foreign) == ([], [])

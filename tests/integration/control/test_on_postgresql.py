@@ -1,6 +1,6 @@
 """Every unit test of control that uses a database, on PostgreSQL: the same functions, found in the same modules.
 
-A new test there is collected here by itself, if it takes `place` or `parts`.
+A new test there is collected here by itself, if it takes `place`, `parts` or `signing`.
 """
 
 import inspect
@@ -13,7 +13,7 @@ from typing import Any
 from tests.support.house import REPO
 
 UNIT = REPO / "tests/unit/control"
-DATABASE = {"place", "parts"}
+DATABASE = {"place", "parts", "signing"}
 
 
 def on_a_database(module: ModuleType) -> Iterator[tuple[str, Callable[..., Any]]]:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Iterator
+from contextlib import suppress
 
 import pytest
 
@@ -94,16 +95,24 @@ async def test_an_authority_that_is_not_there_is_named(server: Postgres) -> None
 
 
 async def test_a_server_that_agrees_to_tls_and_says_no_more_is_given_up(authority: Authority) -> None:
+    over = asyncio.Event()
+    entered: list[asyncio.StreamWriter] = []
+
     async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        entered.append(writer)
         await reader.read(8)
         writer.write(b"S")
-        await reader.read()
+        await over.wait()
         writer.close()
 
     listening = await asyncio.start_server(silent, "127.0.0.1", 0)
     async with listening, asyncio.timeout(8):
         port = listening.sockets[0].getsockname()[1]
         assert "timeout" in await _refusal(url(port, "postgres", sslrootcert=authority.file))
+        over.set()
+        for writer in entered:
+            with suppress(OSError):
+                await writer.wait_closed()
 
 
 async def _refusal(given: str) -> str:

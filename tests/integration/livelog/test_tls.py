@@ -3,6 +3,7 @@
 import asyncio
 import shutil
 from collections.abc import AsyncIterator, Iterator
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -151,14 +152,22 @@ async def test_new_certificates_are_used_without_a_restart(server: Server, autho
 
 
 async def test_a_port_that_says_nothing_is_given_up() -> None:
+    entered: list[asyncio.Event] = []
+
     async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await reader.read()
+        left = asyncio.Event()
+        entered.append(left)
+        with suppress(OSError):
+            await reader.read()
         writer.close()
+        left.set()
 
     listening = await asyncio.start_server(silent, "127.0.0.1", 0)
     async with listening, asyncio.timeout(8):
         port = listening.sockets[0].getsockname()[1]
         assert "no answer" in await _refusal(f"rediss://127.0.0.1:{port}")
+        for left in entered:
+            await left.wait()
 
 
 async def _a_run(log: LiveLog, run: str = "run") -> None:

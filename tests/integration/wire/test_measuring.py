@@ -12,7 +12,7 @@ from headrace.core.broadcast.refusals import Reason
 from headrace.wire import calls, media
 from headrace.wire.channel import Channel, Server, open_channel
 from headrace.wire.errors import CallLost
-from headrace.wire.measuring import METHODS
+from headrace.wire.measuring import MADE_NOW, METHODS, SERVED_NOW
 from tests.integration.wire.conftest import Serving
 from tests.support.broadcasts import PLAN, SOURCE
 
@@ -41,6 +41,14 @@ class Watched:
             for side in ("made", "served")
             for status in grpc.StatusCode
         }
+
+
+@pytest.fixture(autouse=True)
+def no_calls() -> None:
+    """Calls that other tests of this process left open count no more."""
+    for gauge in (MADE_NOW, SERVED_NOW):
+        for method in METHODS:
+            gauge.labels(method).set(0)
 
 
 async def all_ended(method: str) -> None:

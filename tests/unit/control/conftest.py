@@ -4,9 +4,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.unit.control.signing import signing
 from tests.unit.control.support import Place, parts, place_on_sqlite
 
-__all__ = ["parts"]
+__all__ = ["parts", "signing"]
 
 
 @pytest.fixture

@@ -1,50 +1,18 @@
 """Every way to open a session gives its edge a lease token, and renewals keep it young: for what the rows say, only."""
 
-from collections.abc import AsyncIterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import pytest
 
 from headrace.control.keys import new_session_id
-from headrace.control.sessions import Sessions
-from headrace.core.broadcast import SignedLease, StreamId
-from headrace.runtime.aio.tasks import beside
-from headrace.wire.control import HeldSession, OpenedSession, ReleaseReason
-from headrace.wire.lease import LIFE_S, LeaseRefused, LeaseSigner, LeaseVerifier
-from headrace.wire.lease_keys import LeaseKey
-from headrace.wire.media import Open
-from tests.support.broadcasts import PLAN, SOURCE
+from headrace.core.broadcast import StreamId
+from headrace.wire.control import ReleaseReason
+from headrace.wire.lease import LIFE_S
+from tests.unit.control.signing import Signing
 from tests.unit.control.support import Control, Place
 from tests.unit.control.test_renewals import forget, on_air
 from tests.unit.control.test_renewals import verdict as verdict_of
 from tests.unit.control.test_sessions import PEER, publish
-
-
-@dataclass
-class Signing:
-    """Control that signs, and a transcoder's view of what it signed."""
-
-    parts: Control
-    verifier: LeaseVerifier
-
-    def good(self, lease: SignedLease | None, opened: OpenedSession | HeldSession) -> bool:
-        assert lease is not None
-        try:
-            self.verifier.check(
-                Open(opened.run, opened.session, opened.session_id, 1, 0, PLAN, SOURCE, 0, token=lease.token)
-            )
-        except LeaseRefused:
-            return False
-        return True
-
-
-@pytest.fixture
-async def signing(parts: Control) -> AsyncIterator[Signing]:
-    key = LeaseKey.made()
-    p = parts
-    sessions = Sessions(p.settings, p.database, p.log, p.fleet, p.accounts, p.leases, p.endings, LeaseSigner(key))
-    async with beside(sessions.run()):
-        yield Signing(replace(parts, sessions=sessions), LeaseVerifier(key.public))
 
 
 async def test_a_first_session_has_a_token_of_its_own(signing: Signing) -> None:
