@@ -302,7 +302,7 @@ def test_a_collector_that_stands_still_costs_spans_and_no_time(monkeypatch: pyte
     monkeypatch.setattr(trace_export, "MAX_WAITING", 512)
     monkeypatch.setattr(trace_export, "FLUSH_S", 0.2)
     full, lost = dropped("queue_full"), dropped("not_taken")
-    with trace_export.exporting(Still(), 1.0, "test"):
+    with trace_export.exporting(Still(), 1.0, "test") as export, traces.recorded_by(export):
         for _ in range(2000):
             EDGE.of_run(RUN, Span.INGEST).end()
     assert dropped("queue_full") - full >= 2000 - 512 - trace_export.BATCH

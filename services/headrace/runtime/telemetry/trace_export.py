@@ -25,7 +25,6 @@ from opentelemetry.trace import SpanContext, SpanKind, Status, StatusCode, Trace
 
 from headrace.runtime.telemetry.logs import RateLimited, logger
 from headrace.runtime.telemetry.recording import DROPPED, SENT, Finished
-from headrace.runtime.telemetry.traces import recorded_by
 
 MAX_WAITING = 2048  # spans; at up to 1 KiB each 2 MiB
 BATCH = 256
@@ -102,13 +101,12 @@ class TraceExport:
 
 
 @contextmanager
-def exporting(exporter: SpanExporter, ratio: float, instance: str) -> Iterator[None]:
-    """Inside the block the process's spans go to `exporter`; at its end those that wait are sent."""
+def exporting(exporter: SpanExporter, ratio: float, instance: str) -> Iterator[TraceExport]:
+    """What puts spans into `exporter`'s queue, while the block runs; at its end those that wait are sent."""
     logger("opentelemetry").setLevel(CRITICAL)  # which would say, for each try, what `_lost` says now and then
     export = TraceExport(exporter, ratio, instance)
     try:
-        with recorded_by(export):
-            yield
+        yield export
     finally:
         export.close()
 

@@ -113,5 +113,6 @@ def sent(settings: TelemetrySettings, service: str, instance: str) -> Iterator[N
     # OpenTelemetry is loaded by those who use it.
     from headrace.runtime.telemetry.trace_export import exporting, otlp
 
-    with exporting(otlp(settings.otlp_endpoint, service), settings.trace_ratio, instance):
+    exporter = otlp(settings.otlp_endpoint, service)
+    with exporting(exporter, settings.trace_ratio, instance) as export, recorded_by(export):
         yield
