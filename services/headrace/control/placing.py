@@ -69,7 +69,7 @@ class Placing:
         each fills one of its own, and a batch of starts locks few rows.
         """
         wanted = self._shrunk(cost)
-        found = [] if self._fleet.unwritten else self._fleet.candidates(wanted, zone)
+        found = self._fleet.candidates(wanted, zone, self._fleet.unwritten)  # a row that is not as it says may refuse
         if not found:
             return None
         filling = self._filling.get(zone)

@@ -8,6 +8,7 @@ import pytest
 
 from headrace.control.db import DatabaseError
 from headrace.control.db.holds_start import Start, Starts
+from headrace.control.db.pods import Pods
 from headrace.control.decisions.placement import most_of
 from headrace.control.keys import new_session_id
 from headrace.core.broadcast import Profile, Refused, RunId, StreamId, StreamKey
@@ -203,3 +204,18 @@ async def test_a_cell_of_the_log_that_is_away_keeps_no_other_runs_off_air(
     assert [isinstance(one, Allocated) for one in allocated] == [True, False, True]
     assert allocated[1] is Reason.UNAVAILABLE
     assert set(parts.log.newest) == {opened[0].stream, opened[2].stream}
+
+
+async def test_a_transcoder_whose_row_cannot_be_written_keeps_no_publish_off_the_others(
+    parts: Control, place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await parts.accounts.register()
+
+    async def refused(*_: object) -> None:
+        raise DatabaseError("no row is as long as that")
+
+    monkeypatch.setattr(Pods, "write", refused)
+    parts.report(pod="t2")
+    _, key = await parts.stream()
+    assert isinstance(await publish(parts, key), OpenedSession)
+    assert place.execute("SELECT pod FROM allocations") == [("t1",)]

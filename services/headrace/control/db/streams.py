@@ -5,6 +5,7 @@ Law: one statement per question; a deleted stream is gone for every reader and s
 
 import json
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import ARRAY, Row, Select, Text, any_, bindparam, delete, exists, func, insert, select, tuple_, update
@@ -45,10 +46,18 @@ class Streams:
         """For each key the stream that it publishes to."""
         query = _BY_KEYS if self._connection.dialect.name == "postgresql" else _BY_KEYS_LISTED
         rows = await self._connection.execute(query, {"digests": [key.digest for key in keys]})
-        found: dict[str, Stream | None] = {}
-        for row in rows.all():
-            found[row.key_digest] = await self.get(row.id) if row.has_run else _stream_of(row, None)
-        return [found.get(key.digest) for key in keys]
+        found = {row.key_digest: row for row in rows}
+        busy = await self._some([row.id for row in found.values() if row.has_run])
+        streams_of = {
+            digest: busy.get(row.id) if row.has_run else _stream_of(row, None) for digest, row in found.items()
+        }
+        return [streams_of.get(key.digest) for key in keys]
+
+    async def _some(self, ids: Sequence[str]) -> dict[str, Stream]:
+        if not ids:
+            return {}
+        query = _BY_IDS if self._connection.dialect.name == "postgresql" else _BY_IDS_LISTED
+        return {row.id: _with_run(row) for row in await self._connection.execute(query, {"ids": list(ids)})}
 
     async def newest(self, limit: int, before: tuple[int, str] | None) -> Sequence[Stream]:
         """At most `limit` streams, newest first, those after the position (created_ms, id) of an earlier page."""
@@ -104,9 +113,13 @@ class Streams:
         await self._connection.execute(delete(replays).where(replays.c.created_ms < before_ms))
 
 
-def _alive() -> Select[Any]:
+def _known() -> Select[Any]:
     query = select(streams, *LIVE_COLUMNS).select_from(with_newest_session(streams, by_stream=True))
-    return query.where(streams.c.tenant_id == TENANT, streams.c.deleted_ms.is_(None))
+    return query.where(streams.c.deleted_ms.is_(None))
+
+
+def _alive() -> Select[Any]:
+    return _known().where(streams.c.tenant_id == TENANT)
 
 
 _BY_ID = _alive().where(streams.c.id == bindparam("stream"))
@@ -118,7 +131,15 @@ _WITH_KEY = select(
     exists().where(runs.c.stream_id == streams.c.id, runs.c.state == RunState.LIVE).label("has_run"),
 ).where(streams.c.deleted_ms.is_(None))
 _BY_KEYS = _WITH_KEY.where(streams.c.key_digest == any_(bindparam("digests", type_=ARRAY(Text))))
+_BY_IDS = _known().where(streams.c.id == any_(bindparam("ids", type_=ARRAY(Text))))
+_BY_IDS_LISTED = _known().where(streams.c.id.in_(bindparam("ids", expanding=True)))
 _BY_KEYS_LISTED = _WITH_KEY.where(streams.c.key_digest.in_(bindparam("digests", expanding=True)))
+
+
+@lru_cache(maxsize=256)  # streams have few
+def parsed(profile: str) -> Profile:
+    """A profile as it is kept."""
+    return Profile.parse(json.loads(profile))
 
 
 def _with_run(row: Row[Any]) -> Stream:
@@ -130,7 +151,7 @@ def _stream_of(row: Row[Any], live: LiveRun | None) -> Stream:
     return Stream(
         id=row.id,
         name=row.name,
-        profile=Profile.parse(given),
+        profile=parsed(row.profile),
         profile_given=given,
         key_hint=row.key_hint,
         created_ms=row.created_ms,
