@@ -6,11 +6,15 @@ import time
 from collections.abc import AsyncIterator, Iterator
 
 import pytest
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
 from sqlalchemy import text
 
 from headrace.control.db import Conflict, Database, DatabaseError, Transaction, engines, migrate
 from tests.support.postgres import Postgres
 from tests.unit.control.support import Place
+
+_ARRAYS = text("SELECT * FROM unnest(CAST(:a AS text[]), CAST(:b AS bigint[]), CAST(:c AS bytea[])) AS w (a, b, c)")
 
 
 async def run(transaction: Transaction, statement: str) -> list[tuple[object, ...]]:
@@ -99,6 +103,32 @@ async def test_nothing_stays_in_the_session(database: Database) -> None:
         await run(tx, "COMMIT")
         assert await run(tx, "SELECT name FROM pg_settings WHERE source = 'session'") == []
         assert await run(tx, "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'") == [(0,)]
+
+
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(
+    st.lists(
+        st.tuples(
+            st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=8),
+            st.integers(-(2**63), 2**63 - 1),
+            st.binary(max_size=8),
+        ),
+        max_size=5,
+    )
+)
+@example([("NULL", 0, b""), ("", -1, b"\0"), ('a"b\\c{d,e}', 1, b"\\x"), (" f ", 2, b"'"), ("%(a)s :b ; --", 3, b"%")])
+def test_an_array_arrives_as_it_is(postgres: Postgres, rows: list[tuple[str, int, bytes]]) -> None:
+    async def asked() -> list[tuple[object, ...]]:
+        database = Database(postgres.url("postgres"), connections=1)
+        try:
+            async with database.read() as tx:
+                arrays = {name: [row[i] for row in rows] for i, name in enumerate("abc")}
+                done = await tx.streams._connection.execute(_ARRAYS, arrays)
+                return [tuple(row) for row in done]
+        finally:
+            await database.close()
+
+    assert asyncio.run(asked()) == rows
 
 
 async def test_a_deadlock_is_a_conflict_for_one_of_two(database: Database) -> None:

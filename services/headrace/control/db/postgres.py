@@ -100,7 +100,9 @@ class PostgresConnection:
     async def _do(self, statement: Executable, parameters: Mapping[str, Any] | None, end: str) -> Answered:
         assert not self._committed, "nothing follows what is said last"
         sql = _sql(statement)
-        values = {**sql.values, **parameters} if parameters else sql.values
+        values = (
+            {**sql.values, **{name: _plain(value) for name, value in parameters.items()}} if parameters else sql.values
+        )
         if not self._begin:
             return await self._say(f"{sql.text}{end}", values)
         begin, self._begin = self._begin, ""
@@ -208,6 +210,20 @@ class Pool:
         for raw in self._idle:
             raw.pgconn.finish()
         self._idle.clear()
+
+
+def _plain(value: Any) -> Any:
+    """An array as its literal (PostgreSQL 8.15.2), which the driver would find the type of element by element.
+
+    Statements say what their arrays hold.
+    """
+    return f"{{{','.join(map(_element, value))}}}" if isinstance(value, list) else value
+
+
+def _element(value: Any) -> str:
+    if isinstance(value, str):
+        return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
+    return f'"\\\\x{value.hex()}"' if isinstance(value, bytes) else str(value)
 
 
 def _sql(statement: Executable) -> _Sql:
