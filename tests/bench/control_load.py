@@ -21,21 +21,24 @@ from fractions import Fraction
 from pathlib import Path
 
 import psycopg
+from grpc.aio import AioRpcError, UnaryUnaryMultiCallable
 
-from headrace.core.broadcast import AudioSource, Refused, RunId, Source, StreamKey, VideoSource
+from headrace.core.broadcast import AudioSource, RunId, Source, VideoSource
 from headrace.runtime.aio.clock import monotonic_s, unix_ms
 from headrace.runtime.lifecycle import run_until_signalled
-from headrace.wire.channel import REPORTS, open_channel
-from headrace.wire.control import FleetClient, PodKind, PodReport, ReleaseReason, SessionReport, SessionsClient
-from headrace.wire.replicas import Replicas
+from headrace.wire.channel import QUESTIONS, REPORTS, open_channel
+from headrace.wire.control import FleetClient, PodKind, PodReport, SessionReport
 from headrace.wire.reporting import until_next_s
 from headrace.wire.trust import PLAINTEXT
+from headrace.wire.types import source_to_wire
+from headrace.wire.v1 import control_pb2 as pb
 from tests.bench.control_books import PODS_RUNS, TRANSCODER, TRANSCODERS_COST, key_of, pod_name, run_name
 from tests.bench.control_process import CAPACITY_PIXELS_S
 from tests.bench.origin import TICK_S
 
 BEFORE_S = 2.0
 RELEASERS = 16
+ASK_S = 10.0
 SETTLE_S = 8.0  # pods report for so long before they are counted
 SOURCE = Source(
     VideoSource("avc1", b"\x01\x64\x00\x1f" * 10, 1280, 720, Fraction(1), Fraction(30)),
@@ -43,13 +46,40 @@ SOURCE = Source(
 )
 
 
+class Asker:
+    """Asks one replica as an edge does, and reads of an answer that it is one: edges have cores of their own."""
+
+    def __init__(self, target: str) -> None:
+        self.channel = open_channel(target, QUESTIONS, trust=PLAINTEXT)
+        self._source = source_to_wire(SOURCE)
+        self._methods: dict[str, UnaryUnaryMultiCallable[bytes, bytes]] = {
+            method: self.channel.unary_unary(f"/headrace.wire.v1.Sessions/{method}")
+            for method in ("OpenSession", "Allocate", "Release")
+        }
+
+    async def open_session(self, key: str, edge: str, session_id: str) -> None:
+        """Raises AioRpcError, as the others do."""
+        request = pb.OpenSessionRequest(app="live", key=key, edge=edge, peer="192.0.2.1:50000", session_id=session_id)
+        await self._methods["OpenSession"](request.SerializeToString(), timeout=ASK_S)
+
+    async def allocate(self, session_id: str) -> None:
+        """The source is described."""
+        request = pb.AllocateRequest(session_id=session_id, source=self._source, anchor_ms=unix_ms())
+        await self._methods["Allocate"](request.SerializeToString(), timeout=ASK_S)
+
+    async def release(self, session_id: str) -> None:
+        """Its end, and all of it is in the log."""
+        request = pb.ReleaseRequest(session_id=session_id, reason=pb.RELEASE_REASON_ENDED, flushed=True)
+        await self._methods["Release"](request.SerializeToString(), timeout=ASK_S)
+
+
 class Publishers:
     """All of them; each asks one replica, as its edge does."""
 
     def __init__(self, targets: str, keys: int, hold_s: float, pids: list[int]) -> None:
-        self._replicas = [Replicas(target, trust=PLAINTEXT) for target in targets.split(",")]
+        self._targets = targets.split(",")
         self._free = deque(range(keys))
-        self._held: deque[tuple[float, SessionsClient, str, int]] = deque()
+        self._held: deque[tuple[float, Asker, str, int]] = deque()
         self._hold_s = hold_s
         self._pids = [*pids, os.getpid()]
         self._counting = False
@@ -59,7 +89,7 @@ class Publishers:
 
     async def run(self, clients: int, seconds: float) -> dict[str, object]:
         """What is printed."""
-        askers = [SessionsClient(replicas) for replicas in self._replicas]
+        askers = [Asker(target) for target in self._targets]
         async with asyncio.TaskGroup() as group:
             tasks = [group.create_task(self._publish(askers[i % len(askers)], f"edge-{i}")) for i in range(clients)]
             tasks += [group.create_task(self._release()) for _ in range(RELEASERS)]
@@ -71,8 +101,8 @@ class Publishers:
             after_s, lasted_s = [tree_cpu_s(pid) for pid in self._pids], monotonic_s() - since_s
             for task in tasks:
                 task.cancel()
-        for replicas in self._replicas:
-            await replicas.__aexit__(None, None, None)
+        for asker in askers:
+            await asker.channel.close()
         return {
             "seconds": lasted_s,
             "took_ms": [round(took, 2) for took in self._took_ms],
@@ -81,17 +111,17 @@ class Publishers:
             "cpu_s": [after - before for before, after in zip(before_s, after_s, strict=True)],
         }
 
-    async def _publish(self, control: SessionsClient, edge: str) -> None:
+    async def _publish(self, control: Asker, edge: str) -> None:
         while True:
             if not self._free:
                 await asyncio.sleep(0.01)
                 continue
             stream, session_id, since_s = self._free.popleft(), secrets.token_hex(16), monotonic_s()
             try:
-                await control.open_session("live", StreamKey(key_of(stream)), edge, "192.0.2.1:50000", session_id)
-                await control.allocate(session_id, SOURCE, unix_ms())
-            except Refused as refused:
-                self._refused.append(f"{refused.reason.value}: {refused}")
+                await control.open_session(key_of(stream), edge, session_id)
+                await control.allocate(session_id)
+            except AioRpcError as refused:
+                self._refused.append(f"{refused.code().name}: {refused.details()}")
             now_s = monotonic_s()
             if self._counting:
                 self._took_ms.append(1000 * (now_s - since_s))
@@ -105,9 +135,9 @@ class Publishers:
             due_s, control, session_id, stream = self._held.popleft()
             await asyncio.sleep(due_s - monotonic_s())
             try:
-                await control.release(session_id, ReleaseReason.ENDED, flushed=True)
-            except Refused as refused:
-                self._refused.append(f"release, {refused.reason.value}: {refused}")
+                await control.release(session_id)
+            except AioRpcError as refused:
+                self._refused.append(f"release, {refused.code().name}: {refused.details()}")
             self._released += self._counting
             self._free.append(stream)
 
