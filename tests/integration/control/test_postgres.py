@@ -1,6 +1,7 @@
 """What PostgreSQL does to a transaction, and what control makes of it."""
 
 import asyncio
+import gc
 import signal
 import time
 from collections.abc import AsyncIterator, Iterator
@@ -301,6 +302,28 @@ async def test_a_server_that_falls_silent_after_the_login_fails_calls_in_time(mo
         async with asyncio.timeout(5):
             assert await failure(database) == "database: no answer within 0.5 s"
             await hung_up.wait()
+        await database.close()
+
+
+async def test_a_server_that_never_answers_keeps_no_socket_of_ours() -> None:
+    hung_up = asyncio.Event()
+
+    async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while await reader.read(1000):
+            pass
+        hung_up.set()
+        writer.close()
+
+    async with await asyncio.start_server(silent, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        database = Database(f"postgresql://u@127.0.0.1:{port}/x?sslmode=disable&gssencmode=disable")
+        gc.disable()  # which would close it some day
+        try:
+            async with asyncio.timeout(10):
+                assert "timeout" in await failure(database)
+                await hung_up.wait()
+        finally:
+            gc.enable()
         await database.close()
 
 

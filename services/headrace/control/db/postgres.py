@@ -9,6 +9,7 @@ Neighbours: `database` turns what is raised here into words, `engines` has the b
 import asyncio
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
+from traceback import clear_frames
 from typing import Any, NamedTuple
 from weakref import WeakKeyDictionary, WeakSet
 
@@ -161,13 +162,20 @@ class Pool:
 
     async def connect(self, within: Deadline) -> Raw:
         """A new one, which `within` watches."""
-        raw = await Raw.connect(
-            **self._settings,
-            autocommit=True,
-            prepare_threshold=None,
-            cursor_factory=psycopg.AsyncClientCursor,
-            row_factory=namedtuple_row,
-        )
+        try:
+            raw = await Raw.connect(
+                **self._settings,
+                autocommit=True,
+                prepare_threshold=None,
+                cursor_factory=psycopg.AsyncClientCursor,
+                row_factory=namedtuple_row,
+            )
+        except psycopg.Error as error:
+            # The driver's frames hold the socket that was given up, in a circle that only the collector would find.
+            for one in (error, error.__cause__, error.__context__):
+                if isinstance(one, psycopg.Error):
+                    clear_frames(one.__traceback__)
+            raise
         self._new.add(raw)
         within.watch(raw)
         return raw
